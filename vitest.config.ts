@@ -1,0 +1,27 @@
+/**
+ * Tests in two projects: `unit` needs nothing but this machine's Node and ends in
+ * seconds; `system` starts processes, packs tarballs and talks over sockets.
+ */
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/**/*.test.ts', 'tools/**/*.test.ts'],
+          exclude: ['**/*.system.test.ts', '**/node_modules/**'],
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          include: ['packages/*/test/**/*.system.test.ts', 'test/**/*.system.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
