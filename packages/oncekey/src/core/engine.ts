@@ -3,19 +3,38 @@
  * a decision; if it is yours, run the work and tell how it went. It keeps I1, I3, I6,
  * I8, I11 and I17 and knows no protocol, no query language and no wall clock.
  */
-import type { Clock } from './clock.ts';
+import { randomUUID } from 'node:crypto';
+import { systemClock, type Clock } from './clock.ts';
+import { decide, decideFromRecord } from './decide.ts';
+import { IdempotencyError } from './errors.ts';
 import type { OnceEvent } from './events.ts';
-import type { MaybePromise } from './maybe.ts';
+import { createGuard, StoreFailure, type Guard } from './guard.ts';
+import { chain, type MaybePromise } from './maybe.ts';
+import { ReplayNotes } from './notes.ts';
 import type { AnswerOutcome, FailureOutcome, NotKeptOutcome, Outcome, ValueOutcome } from './outcome.ts';
-import type { DurationMs, Fingerprint, IfAbandoned, Labels, RecordId, Store, Token } from './store.ts';
-import type { Work } from './work.ts';
+import { own, type OwnerTools } from './ownership.ts';
+import type {
+  ClaimAnswer,
+  ClaimAsk,
+  DurationMs,
+  Fingerprint,
+  IfAbandoned,
+  Labels,
+  Note,
+  RecordId,
+  Store,
+  Token,
+} from './store.ts';
+import { noLabels } from './store.ts';
+import { waitForOutcome } from './wait.ts';
+import type { Running } from './work.ts';
 
 /** What an engine is made of. */
 export interface EngineOptions {
   readonly store: Store;
   /** A store that does not answer within this time counts as down; default 2000 ms. */
   readonly storeTimeoutMs?: number;
-  /** Hears everything that happens; must not throw. */
+  /** Hears everything that happens; what it throws becomes a process warning. */
   readonly onEvent?: (event: OnceEvent) => void;
   readonly clock?: Clock;
 }
@@ -42,26 +61,27 @@ export interface Intent {
   /** The same input by another algorithm (the part before the colon), or null when that one is unknown. */
   readonly refingerprint?: (algorithm: string) => Fingerprint | null;
   readonly policy: Policy;
+  /** Whether the lease is renewed while the work runs; default true. */
+  readonly heartbeat?: boolean;
 }
 
-/** A granted claim. The heartbeat runs until `complete` or `release` has been called. */
-export interface Ownership {
-  readonly id: RecordId;
+/** A granted claim. The heartbeat runs until `complete` or `giveBack` has been answered. */
+export interface Ownership extends Running {
   readonly token: Token;
   readonly attempt: number;
-  /** What the user's function gets to see. */
-  readonly work: Work;
   /** Whether the lease is known to be lost: somebody else may own the record. */
   readonly lost: boolean;
   /** Whether the work declared that nothing happened. */
   readonly released: boolean;
+  /** When the outcome was stored, by the store's clock; null before, and where it could not be. */
+  readonly completedAtMs: number | null;
   /**
    * Stores the outcome. `stored`: for good. `lost`: somebody else owns the record; nothing was written.
    * `unrecorded`: the store did not answer in time; it is tried again in the background while the lease lasts.
    */
   complete(outcome: Outcome): MaybePromise<'stored' | 'lost' | 'unrecorded'>;
   /** Gives the claim back: a repeat may run again. The answers mean the same as those of `complete`. */
-  release(): MaybePromise<'released' | 'lost' | 'unrecorded'>;
+  giveBack(): MaybePromise<'released' | 'lost' | 'unrecorded'>;
 }
 
 /** What is to be done with an intent. */
@@ -102,4 +122,171 @@ export interface Engine {
   look(intent: Intent): MaybePromise<DuplicateDecision>;
   /** Writes what is still noted in memory and stops the timers; the store stays open. */
   close(): Promise<void>;
+}
+
+/** An engine over one store. */
+export function createEngine(options: EngineOptions): Engine {
+  return new ClaimingEngine(options);
+}
+
+class ClaimingEngine implements Engine {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #guard: Guard;
+  readonly #tools: OwnerTools;
+  readonly #replays: ReplayNotes;
+  readonly #pending = new Set<Promise<void>>();
+  readonly #onEvent: ((event: OnceEvent) => void) | undefined;
+
+  constructor({ store, onEvent, clock = systemClock, storeTimeoutMs = 2000 }: EngineOptions) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#onEvent = onEvent;
+    this.#guard = createGuard(clock, storeTimeoutMs);
+    this.#replays = new ReplayNotes(clock, (notes) => this.#note(notes));
+    this.#tools = {
+      store,
+      clock,
+      guard: this.#guard,
+      storeTimeoutMs,
+      emit: (event) => this.#emit(event),
+      background: (work) => this.#background(work),
+    };
+  }
+
+  begin(intent: Intent): MaybePromise<Decision> {
+    return chain(this.#claim(intent), (decision) => {
+      if (decision.kind !== 'in-progress' || intent.policy.inProgress === 'reject') return this.#told(intent, decision);
+      const { waitMs } = intent.policy;
+      const waited = waitForOutcome(this.#store, this.#clock, intent.id, waitMs, () => this.#claim(intent));
+      return waited.then((last) => this.#told(intent, last));
+    });
+  }
+
+  look(intent: Intent): MaybePromise<DuplicateDecision> {
+    const record = this.#guard(() => this.#store.read(intent.id));
+    return chain(record, (found) =>
+      found instanceof StoreFailure ? this.#down(intent, 'read', found) : decideFromRecord(found, intent),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#replays.flush();
+    await Promise.all(this.#pending);
+  }
+
+  #claim(intent: Intent, fingerprint = intent.fingerprint): MaybePromise<Decision> {
+    const ask: ClaimAsk = {
+      id: intent.id,
+      token: randomUUID(),
+      fingerprint,
+      leaseMs: intent.policy.leaseMs,
+      ifAbandoned: intent.policy.abandoned,
+      // A held record must outlive every retention: only an operator may end it (I8).
+      keepMs: intent.policy.abandoned === 'hold' ? null : intent.policy.retentionMs,
+      labels: intent.labels,
+    };
+    return chain(this.#askClaim(intent, ask), (answer): MaybePromise<Decision> => {
+      if (answer instanceof StoreFailure) return this.#down(intent, 'claim', answer);
+      if (answer.kind === 'granted') {
+        const { heartbeat = true } = intent;
+        return { kind: 'run', ownership: own(this.#tools, intent, ask.token, answer, heartbeat) };
+      }
+      const verdict = decide(answer, intent);
+      // Once only: the second claim carries the record's own fingerprint and cannot come back here.
+      return verdict.kind === 'claim-as' ? this.#claim({ ...intent, fingerprint: verdict.fingerprint }) : verdict;
+    });
+  }
+
+  /** One claim; asked again once with the same token when it failed, because only the reply may have been lost. */
+  #askClaim(intent: Intent, ask: ClaimAsk): MaybePromise<ClaimAnswer | StoreFailure> {
+    const giveBack = (answer: ClaimAnswer): void => {
+      if (answer.kind === 'granted') this.#background(this.#giveBack(ask));
+    };
+    return chain(
+      this.#guard(() => this.#store.claim(ask), giveBack),
+      (answer) => {
+        if (!(answer instanceof StoreFailure) || IdempotencyError.is(answer.error)) return answer;
+        this.#emit({ kind: 'store-failed', phase: 'claim', error: answer.error, id: intent.id, labels: intent.labels });
+        return chain(
+          this.#guard(() => this.#store.claim(ask), giveBack),
+          (again) => {
+            if (again instanceof StoreFailure) this.#background(this.#giveBack(ask));
+            return again;
+          },
+        );
+      },
+    );
+  }
+
+  /** Nobody will run under a claim whose answer came too late; a failure leaves it to its lease. */
+  async #giveBack(ask: ClaimAsk): Promise<void> {
+    await this.#guard(() => this.#store.release(ask.id, ask.token, ask.keepMs));
+  }
+
+  #down(intent: Intent, phase: string, failure: StoreFailure): Decision & { kind: 'store-down' } {
+    this.#emit({ kind: 'store-failed', phase, error: failure.error, id: intent.id, labels: intent.labels });
+    return { kind: 'store-down', cause: failure.error };
+  }
+
+  /** Tells observers and notes the record, then gives the decision on. */
+  #told(intent: Intent, decision: Decision): MaybePromise<Decision> {
+    const { id, labels } = intent;
+    switch (decision.kind) {
+      case 'run': {
+        const { attempt } = decision.ownership;
+        this.#emit({ kind: attempt === 1 ? 'granted' : 'taken-over', attempt, id, labels });
+        return decision;
+      }
+      case 'replay':
+        if (this.#store.note !== undefined) this.#replays.add(id);
+        this.#emit({ kind: 'replayed', attempt: decision.attempt, id, labels });
+        return decision;
+      case 'not-kept':
+        this.#emit({ kind: 'not-kept', attempt: decision.attempt, reason: decision.outcome.reason, id, labels });
+        return decision;
+      case 'conflict':
+        this.#emit({ kind: 'conflict', attempt: decision.attempt, id, labels });
+        return chain(this.#noteNow({ id, kind: 'conflict', fingerprint: intent.fingerprint }), () => decision);
+      case 'in-progress':
+      case 'unknown':
+        this.#emit({ kind: decision.kind, attempt: decision.attempt, id, labels });
+        return decision;
+      case 'store-down':
+        return decision;
+    }
+  }
+
+  /** A conflict is on record before the caller is told (best effort: a store without notes has none). */
+  #noteNow(note: Note): MaybePromise<void> {
+    return chain(
+      this.#guard(() => this.#store.note?.([note])),
+      (answer) => {
+        if (answer instanceof StoreFailure) this.#noteFailed(note.id, answer);
+      },
+    );
+  }
+
+  async #note(notes: readonly Note[]): Promise<void> {
+    const answer = await this.#guard(() => this.#store.note?.(notes));
+    if (answer instanceof StoreFailure && notes[0] !== undefined) this.#noteFailed(notes[0].id, answer);
+  }
+
+  #noteFailed(id: RecordId, failure: StoreFailure): void {
+    this.#emit({ kind: 'store-failed', phase: 'note', error: failure.error, id, labels: noLabels });
+  }
+
+  #emit(event: OnceEvent): void {
+    try {
+      this.#onEvent?.(event);
+    } catch (error) {
+      // An observer's fault must neither stop the work nor pass unseen.
+      process.emitWarning(error instanceof Error ? error : String(error));
+    }
+  }
+
+  #background(work: Promise<void>): void {
+    const tracked: Promise<void> = work.finally(() => this.#pending.delete(tracked));
+    this.#pending.add(tracked);
+  }
 }

@@ -37,6 +37,17 @@ export interface Labels {
   readonly eventId: string | null;
 }
 
+/** Labels that say nothing. */
+export const noLabels: Labels = {
+  scope: [],
+  operation: null,
+  key: '',
+  owner: null,
+  method: null,
+  path: null,
+  eventId: null,
+};
+
 /** One saved step of the work: a name and the bytes of its result. */
 export interface SavedStep {
   readonly name: string;

@@ -1,8 +1,13 @@
 /**
  * What a running work can see and say: its attempt, its proof of ownership, the signal
- * of a lost lease, its steps and keys for the next service.
+ * of a lost lease, its steps and keys for the next service; and which work the current
+ * asynchronous flow belongs to (rule 16: nested use never blocks itself).
  */
-import type { Token } from './store.ts';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { framedSha256 } from './digest.ts';
+import { IdempotencyError } from './errors.ts';
+import type { RecordId, SavedStep, Token } from './store.ts';
+import { decodeValue, encodeValue } from './value.ts';
 
 /** Handed to the user's function while it owns the operation. */
 export interface Work {
@@ -21,4 +26,80 @@ export interface Work {
   key(name: string): string;
   /** Declares that nothing happened: however the work ends, a repeat may run again. */
   release(): void;
+}
+
+/** A work in progress, as its flow knows it. */
+export interface Running {
+  readonly id: RecordId;
+  readonly work: Work;
+  /** Whether it has been completed or released. */
+  readonly settled: boolean;
+}
+
+interface Flow {
+  readonly running: Running;
+  readonly outer: Flow | undefined;
+}
+
+const flows = new AsyncLocalStorage<Flow>();
+
+/** Calls `run` so that it, and all it starts, belongs to the work. */
+export function withWork<T>(running: Running, run: () => T): T {
+  return flows.run({ running, outer: flows.getStore() }, run);
+}
+
+/** The innermost work that the calling code belongs to; undefined outside of any. */
+export function currentWork(): Work | undefined {
+  return flows.getStore()?.running.work;
+}
+
+/** The still unsettled work of this record that the calling code itself belongs to, if any. */
+export function ownedHere(id: RecordId): Work | undefined {
+  for (let flow = flows.getStore(); flow !== undefined; flow = flow.outer) {
+    if (flow.running.id === id && !flow.running.settled) return flow.running.work;
+  }
+  return undefined;
+}
+
+/** A stable key for the next service: from the record and the name, the same in every attempt. */
+export function derivedKey(id: RecordId, name: string): string {
+  return framedSha256(['next', id, name], 'base64url');
+}
+
+/** The work of a run that nothing protects: its steps are not saved. */
+export function unownedWork(id: RecordId): Work {
+  const steps = new Steps([], () => Promise.resolve());
+  const { signal } = new AbortController();
+  const step: Work['step'] = (name, act) => steps.run(name, act);
+  return { attempt: 1, token: '', signal, step, key: (name) => derivedKey(id, name), release: () => undefined };
+}
+
+/** Steps of one attempt: those of earlier attempts are given back, new ones handed to `save`. */
+export class Steps {
+  readonly #saved: Map<string, Uint8Array>;
+  readonly #used = new Set<string>();
+  readonly #save: (step: SavedStep) => Promise<void>;
+
+  constructor(saved: readonly SavedStep[], save: (step: SavedStep) => Promise<void>) {
+    this.#saved = new Map(saved.map((step) => [step.name, step.bytes]));
+    this.#save = save;
+  }
+
+  /** See `Work.step`. */
+  async run<T>(name: string, act: () => T | Promise<T>): Promise<T> {
+    this.#take(name);
+    const saved = this.#saved.get(name);
+    if (saved !== undefined) return decodeValue(saved) as T;
+    const bytes = encodeValue(await act());
+    await this.#save({ name, bytes });
+    return decodeValue(bytes) as T;
+  }
+
+  #take(name: string): void {
+    const reason =
+      name.trim() === '' ? 'a step needs a name' : this.#used.has(name) ? 'a name stands for one step only' : undefined;
+    this.#used.add(name);
+    if (reason === undefined) return;
+    throw new IdempotencyError('step_invalid', `step ${JSON.stringify(name)}: ${reason}`, { step: name, reason });
+  }
 }

@@ -1,0 +1,97 @@
+/**
+ * Heartbeats of all running work on one clock, driven by a single timer: each lease is
+ * renewed at a third of its length, a failed renewal is tried again until the lease
+ * ends, and a lost lease is told once (I3, rule 10). Leases are judged by the store;
+ * the deadline kept here only says when to stop hoping.
+ */
+import type { Clock } from './clock.ts';
+
+/** A lease to keep alive. */
+export interface Lease {
+  readonly leaseMs: number;
+  /** Asks the store and tells its answer, which may be none. */
+  extend(told: (answer: 'kept' | 'lost' | 'silent') => void): void;
+  /** Told once; no heartbeat follows. */
+  lose(): void;
+}
+
+interface Beat {
+  dueMs: number;
+  /** When the lease ends if no renewal succeeds. */
+  endMs: number;
+}
+
+/** Keeps leases alive. */
+export class Heartbeats {
+  readonly #clock: Clock;
+  readonly #beats = new Map<Lease, Beat>();
+  #armedForMs = Number.POSITIVE_INFINITY;
+  #disarm: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Starts to renew a lease granted just now. */
+  add(lease: Lease): void {
+    const nowMs = this.#clock.monotonicMs();
+    const beat = { dueMs: nowMs + lease.leaseMs / 3, endMs: nowMs + lease.leaseMs };
+    this.#beats.set(lease, beat);
+    this.#arm(beat.dueMs);
+  }
+
+  /** Stops renewing; the timer is left to find nothing due, which is cheaper than to cancel it for each request. */
+  remove(lease: Lease): void {
+    this.#beats.delete(lease);
+  }
+
+  /** When the lease ends by the last renewal that succeeded, in monotonic milliseconds; undefined when it is not kept. */
+  endMs(lease: Lease): number | undefined {
+    return this.#beats.get(lease)?.endMs;
+  }
+
+  #arm(dueMs: number): void {
+    if (dueMs >= this.#armedForMs) return;
+    this.#disarm?.();
+    this.#armedForMs = dueMs;
+    this.#disarm = this.#clock.after(Math.max(0, dueMs - this.#clock.monotonicMs()), () => this.#fire());
+  }
+
+  #fire(): void {
+    this.#armedForMs = Number.POSITIVE_INFINITY;
+    this.#disarm = undefined;
+    const nowMs = this.#clock.monotonicMs();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const [lease, beat] of this.#beats) {
+      // A little early rather than each alone: thousands of leases cost one pass a second, not one a millisecond.
+      if (beat.dueMs <= nowMs + lease.leaseMs / 30) this.#beat(lease, beat, nowMs);
+      nextMs = Math.min(nextMs, beat.dueMs);
+    }
+    if (nextMs < Number.POSITIVE_INFINITY) this.#arm(nextMs);
+  }
+
+  #beat(lease: Lease, beat: Beat, nowMs: number): void {
+    // Asked again even when the deadline has passed here: the store may know that nobody took over.
+    beat.dueMs = nowMs + lease.leaseMs / 3;
+    lease.extend((answer) => {
+      if (!this.#beats.has(lease)) return;
+      if (answer === 'kept') beat.endMs = nowMs + lease.leaseMs;
+      else if (answer === 'lost' || this.#clock.monotonicMs() >= beat.endMs) {
+        this.#beats.delete(lease);
+        lease.lose();
+      } else {
+        beat.dueMs = Math.min(beat.endMs, this.#clock.monotonicMs() + lease.leaseMs / 10);
+        this.#arm(beat.dueMs);
+      }
+    });
+  }
+}
+
+const shared = new WeakMap<Clock, Heartbeats>();
+
+/** The one set of heartbeats of a clock: all engines of a process share the system clock's. */
+export function heartbeatsOf(clock: Clock): Heartbeats {
+  let heartbeats = shared.get(clock);
+  if (heartbeats === undefined) shared.set(clock, (heartbeats = new Heartbeats(clock)));
+  return heartbeats;
+}

@@ -1,0 +1,206 @@
+/**
+ * One granted claim, from grant to settlement: heartbeat, steps, and the outcome's way
+ * into the store. Only the store says whether it is still the owner's (I3); a store
+ * that is silent at the end is tried again while the lease lasts (rule 13).
+ */
+import type { Clock } from './clock.ts';
+import type { Intent, Ownership } from './engine.ts';
+import { IdempotencyError } from './errors.ts';
+import type { OnceEvent } from './events.ts';
+import { pause, StoreFailure, type Guard } from './guard.ts';
+import { heartbeatsOf, type Lease } from './lease.ts';
+import { chain, isPromise, type MaybePromise } from './maybe.ts';
+import type { Outcome } from './outcome.ts';
+import type { ExtendAnswer, Granted, SavedStep, Store, Token } from './store.ts';
+import { derivedKey, Steps, type Work } from './work.ts';
+
+/** What all ownerships of an engine share. */
+export interface OwnerTools {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly guard: Guard;
+  readonly storeTimeoutMs: number;
+  emit(event: OnceEvent): void;
+  /** Work that goes on after its caller was answered. */
+  background(work: Promise<void>): void;
+}
+
+/** A granted claim; its heartbeat starts unless `heartbeat` is false. */
+export function own(tools: OwnerTools, intent: Intent, token: Token, granted: Granted, heartbeat = true): Ownership {
+  return new Owned(tools, intent, token, granted, heartbeat);
+}
+
+class Owned implements Ownership, Work, Lease {
+  readonly id: string;
+  readonly token: Token;
+  readonly attempt: number;
+  readonly leaseMs: number;
+  lost = false;
+  released = false;
+  settled = false;
+  completedAtMs: number | null = null;
+  readonly #tools: OwnerTools;
+  readonly #intent: Intent;
+  readonly #savedSteps: readonly SavedStep[];
+  readonly #startMs: number;
+  #steps: Steps | undefined;
+  #abort: AbortController | undefined;
+
+  constructor(tools: OwnerTools, intent: Intent, token: Token, granted: Granted, heartbeat: boolean) {
+    this.id = intent.id;
+    this.token = token;
+    this.attempt = granted.attempt;
+    this.leaseMs = intent.policy.leaseMs;
+    this.#tools = tools;
+    this.#intent = intent;
+    this.#savedSteps = granted.steps;
+    this.#startMs = tools.clock.monotonicMs();
+    if (heartbeat) heartbeatsOf(tools.clock).add(this);
+  }
+
+  get work(): Work {
+    return this;
+  }
+
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.lost) this.#abort.abort(this.#lostError());
+    return this.#abort.signal;
+  }
+
+  step<T>(name: string, act: () => T | Promise<T>): Promise<T> {
+    this.#steps ??= new Steps(this.#savedSteps, (step) => this.#saveStep(step));
+    return this.#steps.run(name, act);
+  }
+
+  key(name: string): string {
+    return derivedKey(this.id, name);
+  }
+
+  release(): void {
+    this.released = true;
+  }
+
+  complete(outcome: Outcome): MaybePromise<'stored' | 'lost' | 'unrecorded'> {
+    const { id, token } = this;
+    const { retentionMs } = this.#intent.policy;
+    const settle = (): MaybePromise<{ kind: 'stored' | 'already' | 'lost' }> =>
+      chain(this.#tools.store.complete({ id, token, outcome, retentionMs }), (answer) => {
+        if (answer.kind !== 'lost') this.completedAtMs = answer.completedAtMs;
+        return answer;
+      });
+    return this.#settle('completed', settle, (kind) => (kind === 'lost' ? 'lost' : 'stored'));
+  }
+
+  giveBack(): MaybePromise<'released' | 'lost' | 'unrecorded'> {
+    const settle = (): MaybePromise<{ kind: 'released' | 'lost' }> =>
+      this.#tools.store.release(this.id, this.token, this.#intent.policy.retentionMs);
+    return this.#settle('released', settle, (kind) => kind);
+  }
+
+  extend(told: (answer: 'kept' | 'lost' | 'silent') => void): void {
+    const tell = (answer: ExtendAnswer | StoreFailure): void => {
+      if (!(answer instanceof StoreFailure)) return told(answer.kind);
+      this.#emitFailure('extend', answer);
+      told('silent');
+    };
+    const answer = this.#tools.guard(() => this.#tools.store.extend(this.id, this.token, this.leaseMs));
+    if (isPromise(answer)) this.#tools.background(answer.then(tell));
+    else tell(answer);
+  }
+
+  lose(): void {
+    if (this.lost) return;
+    this.lost = true;
+    this.#abort?.abort(this.#lostError());
+    this.#emit({ kind: 'lease-lost', attempt: this.attempt });
+  }
+
+  #settle<K extends string, R extends string>(
+    event: 'completed' | 'released',
+    call: () => MaybePromise<{ readonly kind: K }>,
+    result: (kind: K) => R,
+  ): MaybePromise<R | 'unrecorded'> {
+    this.settled = true;
+    const finish = (kind: K): R => {
+      heartbeatsOf(this.#tools.clock).remove(this);
+      if (kind === 'lost') this.lose();
+      else this.#emit({ kind: event, attempt: this.attempt, runMs: this.#tools.clock.monotonicMs() - this.#startMs });
+      return result(kind);
+    };
+    const first = this.#tools.guard(call);
+    if (!isPromise(first) && !(first instanceof StoreFailure)) return finish(first.kind);
+    return this.#insist(event, Promise.resolve(first), call, finish);
+  }
+
+  /** Tries until the store timeout in front of the caller, then behind him until the lease ends. */
+  async #insist<K extends string, R>(
+    event: 'completed' | 'released',
+    first: Promise<{ readonly kind: K } | StoreFailure>,
+    call: () => MaybePromise<{ readonly kind: K }>,
+    finish: (kind: K) => R,
+  ): Promise<R | 'unrecorded'> {
+    const { clock, storeTimeoutMs } = this.#tools;
+    const answerByMs = clock.monotonicMs() + storeTimeoutMs;
+    let answer = await first;
+    for (let pauseMs = 20; answer instanceof StoreFailure; pauseMs = Math.min(pauseMs * 2, 1000)) {
+      this.#emitFailure(event === 'completed' ? 'complete' : 'release', answer);
+      if (clock.monotonicMs() + pauseMs >= answerByMs) {
+        this.#tools.background(this.#insistBehind(event, call, finish));
+        return 'unrecorded';
+      }
+      await pause(clock, pauseMs);
+      answer = await this.#tools.guard(call);
+    }
+    return finish(answer.kind);
+  }
+
+  async #insistBehind<K extends string>(
+    event: 'completed' | 'released',
+    call: () => MaybePromise<{ readonly kind: K }>,
+    finish: (kind: K) => unknown,
+  ): Promise<void> {
+    const { clock, guard } = this.#tools;
+    if (event === 'completed') this.#emit({ kind: 'unrecorded', attempt: this.attempt });
+    for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 1000)) {
+      await pause(clock, pauseMs);
+      const answer = await guard(call);
+      if (!(answer instanceof StoreFailure)) {
+        finish(answer.kind);
+        return;
+      }
+      const endMs = heartbeatsOf(clock).endMs(this) ?? this.#startMs + this.leaseMs;
+      if (clock.monotonicMs() >= endMs) break;
+    }
+    heartbeatsOf(clock).remove(this);
+    this.#emit({ kind: 'record-lost', attempt: this.attempt });
+  }
+
+  async #saveStep(step: SavedStep): Promise<void> {
+    const answer = await this.#tools.guard(() => this.#tools.store.saveStep(this.id, this.token, step));
+    if (answer instanceof StoreFailure) {
+      this.#emitFailure('saveStep', answer);
+      const message = `step ${JSON.stringify(step.name)} ran, but the store did not record it; retry with the same key`;
+      throw new IdempotencyError('store_unavailable', message, { phase: 'work' }, { cause: answer.error });
+    }
+    if (answer.kind === 'lost') {
+      this.lose();
+      throw this.#lostError();
+    }
+  }
+
+  #lostError(): IdempotencyError<'lease_lost'> {
+    const message = `attempt ${this.attempt} lost its lease and somebody else may be running; stop, and repeat with the same key for the outcome`;
+    return new IdempotencyError('lease_lost', message, { attempt: this.attempt });
+  }
+
+  #emitFailure(phase: string, failure: StoreFailure): void {
+    this.#emit({ kind: 'store-failed', phase, error: failure.error });
+  }
+
+  #emit(event: DistributiveOmit<OnceEvent, 'id' | 'labels'>): void {
+    this.#tools.emit({ ...event, id: this.id, labels: this.#intent.labels });
+  }
+}
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;

@@ -1,0 +1,32 @@
+/**
+ * Values as stored: JSON text in UTF-8. What the first caller gets went through the
+ * same text, so that every repeat gets exactly the same (I4).
+ */
+import { IdempotencyError } from './errors.ts';
+
+/** JSON bytes of a value; empty for `undefined`. Throws `outcome_unserializable` for what JSON cannot hold. */
+export function encodeValue(value: unknown): Uint8Array {
+  if (value === undefined) return new Uint8Array(0);
+  let text: string | undefined;
+  let cause: unknown;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    cause = error;
+  }
+  if (text !== undefined) return new TextEncoder().encode(text);
+  const reason = cause instanceof Error ? cause.message : `a ${typeof value} has no JSON form`;
+  const message = `the result cannot be stored: ${reason}; return plain JSON`;
+  throw new IdempotencyError('outcome_unserializable', message, { reason }, { cause });
+}
+
+/** The value of bytes made by `encodeValue`. Throws `record_unreadable` for others. */
+export function decodeValue(bytes: Uint8Array): unknown {
+  if (bytes.length === 0) return undefined;
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+  } catch (cause) {
+    const reason = 'a stored value is not JSON';
+    throw new IdempotencyError('record_unreadable', `${reason}; inspect or erase the record`, { reason }, { cause });
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * What an operation is named by, checked and trimmed before it reaches a store (I7):
+ * an error names the field and says what to do.
+ */
+import { IdempotencyError } from '../core/errors.ts';
+
+/** Longest key, scope part, operation or owner, in characters. */
+export const maxNameLength = 255;
+
+/**
+ * Who a key belongs to. Absent parts are optional levels and hash as empty; `'public'` (or an
+ * empty list) is the explicit way to have no scope.
+ */
+export type Scope = 'public' | readonly (string | undefined)[];
+
+/** Trims a name. Throws `key_invalid` (for the key) or `field_invalid`, naming the field, when it is not text, blank or too long. */
+export function soundName(field: string, value: unknown): string {
+  const name = typeof value === 'string' ? value.trim() : '';
+  if (name !== '' && name.length <= maxNameLength) return name;
+  const reason =
+    typeof value !== 'string' ? 'is not a string' : name === '' ? 'is blank' : `is over ${maxNameLength} characters`;
+  const message = `${field} ${reason}; give ${field} 1 to ${maxNameLength} characters`;
+  if (field === 'key') throw new IdempotencyError('key_invalid', message, { field, reason });
+  throw new IdempotencyError('field_invalid', message, { field, reason });
+}
+
+/** The scope's parts, trimmed. Throws `scope_missing` when there is none, `field_invalid` for a blank part. */
+export function soundScope(scope: Scope | undefined): readonly string[] {
+  if (scope === 'public') return [];
+  if (!Array.isArray(scope) || (scope.length > 0 && scope.every((part) => part === undefined))) {
+    const message = "scope is missing; say who the key belongs to, or 'public' for everybody";
+    throw new IdempotencyError('scope_missing', message, { field: 'scope' });
+  }
+  return scope.map((part: unknown, at) => (part === undefined ? '' : soundName(`scope[${at}]`, part)));
+}

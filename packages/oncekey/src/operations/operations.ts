@@ -1,0 +1,302 @@
+/**
+ * `createOnce` at work: names are checked, the engine decides, and what it decides
+ * becomes a value or an error. No rule lives here.
+ */
+import { createEngine, type Decision, type Engine, type Intent, type Ownership } from '../core/engine.ts';
+import { IdempotencyError } from '../core/errors.ts';
+import { createGuard, StoreFailure, type Guard } from '../core/guard.ts';
+import { recordId } from '../core/key.ts';
+import { systemClock } from '../core/clock.ts';
+import type { MaybePromise } from '../core/maybe.ts';
+import type { Outcome, ValueOutcome } from '../core/outcome.ts';
+import type { CompleteAnswer, EraseAnswer, Labels, ResolveAnswer, Store, SweepAnswer } from '../core/store.ts';
+import { decodeValue, encodeValue } from '../core/value.ts';
+import { ownedHere, unownedWork, withWork, type Work } from '../core/work.ts';
+import { inputFingerprint } from './input.ts';
+import { soundName, soundScope } from './names.ts';
+import type {
+  ClaimCall,
+  Claimed,
+  CompleteCall,
+  ListCall,
+  Once,
+  OperationCall,
+  OperationName,
+  OutcomeWords,
+  ResolveCall,
+  RunResult,
+} from './once.ts';
+import { choose, type Choices, type OnceOptions } from './options.ts';
+import { factsOf, operationRecord, type OperationRecord, type OutcomeFacts } from './record.ts';
+import { refusal } from './refusal.ts';
+
+/** See `Once`. */
+export class Operations implements Once {
+  readonly #store: Store;
+  readonly #engine: Engine;
+  readonly #guard: Guard;
+  readonly #choices: Choices;
+  readonly #onEvent: OnceOptions['onEvent'];
+
+  constructor(options: OnceOptions) {
+    if (typeof options?.store?.claim !== 'function')
+      throw new TypeError('store is missing; pass one, such as memory()');
+    this.#choices = choose(options);
+    this.#store = options.store;
+    this.#engine = createEngine(options);
+    this.#guard = createGuard(options.clock ?? systemClock, options.storeTimeoutMs ?? 2000);
+    this.#onEvent = options.onEvent;
+  }
+
+  async run<T>(call: OperationCall, act: (work: Work) => T | Promise<T>): Promise<RunResult<T>> {
+    const choices = choose(call, this.#choices);
+    const intent = intentOf(call, choices);
+    const outer = ownedHere(intent.id);
+    // Nested use with the same key is the same work, not a duplicate of it (rule 16).
+    if (outer !== undefined) return unrecorded(intent, outer, await act(outer));
+    const decision = await this.#engine.begin(intent);
+    if (decision.kind === 'run') return this.#execute(decision.ownership, intent, choices, act);
+    if (decision.kind === 'store-down' && choices.storeDown === 'pass') return this.#unprotected(intent, act);
+    return replayed(intent, decision);
+  }
+
+  async claim(call: ClaimCall): Promise<Claimed> {
+    const { expiresInMs } = call;
+    const choices = choose(expiresInMs === undefined ? call : { ...call, leaseMs: expiresInMs }, this.#choices);
+    const intent = { ...intentOf(call, choices), heartbeat: expiresInMs === undefined };
+    const decision = await this.#engine.begin(intent);
+    switch (decision.kind) {
+      case 'run':
+        return this.#granted(decision.ownership, choices);
+      case 'replay': {
+        const { outcome, attempt, completedAtMs } = decision;
+        const record = factsOf(intent.id, attempt, completedAtMs, outcome);
+        if (outcome.kind === 'failure')
+          return { outcome: 'failed', reason: `${outcome.name}: ${outcome.message}`, record };
+        return { outcome: 'completed', value: valueOf(outcome), record };
+      }
+      case 'not-kept': {
+        const { outcome, attempt, completedAtMs } = decision;
+        return {
+          outcome: 'not-kept',
+          reason: outcome.reason,
+          record: factsOf(intent.id, attempt, completedAtMs, outcome),
+        };
+      }
+      case 'in-progress':
+        return { outcome: 'in-progress', retryAfterMs: decision.retryAfterMs, attempt: decision.attempt };
+      case 'conflict':
+        return { outcome: 'conflict', attempt: decision.attempt };
+      case 'unknown':
+        return { outcome: 'abandoned', attempt: decision.attempt };
+      case 'store-down':
+        throw refusal(decision);
+    }
+  }
+
+  async complete(call: CompleteCall): Promise<CompleteAnswer> {
+    const { id } = identify(call);
+    const { retentionMs, maxOutcomeBytes } = choose(
+      call.retentionMs === undefined ? {} : { retentionMs: call.retentionMs },
+      this.#choices,
+    );
+    const outcome = valueOutcome(call.value, call, maxOutcomeBytes);
+    return this.#ask('complete', () => this.#store.complete({ id, token: call.token, outcome, retentionMs }));
+  }
+
+  async get(name: OperationName): Promise<OperationRecord | undefined> {
+    const { id } = identify(name);
+    const record = await this.#ask('read', () => this.#store.read(id));
+    return record === undefined ? undefined : operationRecord(record);
+  }
+
+  async list(call: ListCall = {}): Promise<{ records: readonly OperationRecord[]; cursor: string | null }> {
+    const { store } = this.#able('list');
+    const page = await this.#ask('list', () => store.list({ limit: 100, ...call }));
+    return { records: page.records.map(operationRecord), cursor: page.cursor };
+  }
+
+  async sweep(limit = 1000): Promise<SweepAnswer> {
+    const { store } = this.#able('sweep');
+    return this.#ask('sweep', () => store.sweep(limit));
+  }
+
+  async resolve(call: ResolveCall): Promise<ResolveAnswer> {
+    const { store } = this.#able('resolve');
+    const { id, labels } = identify(call);
+    const { seenRevision, decision } = call;
+    const by = soundName('by', call.by);
+    const { retentionMs, maxOutcomeBytes } = this.#choices;
+    const ask =
+      decision === 'rerun'
+        ? ({ kind: 'rerun', keepMs: retentionMs } as const)
+        : ({ kind: 'outcome', outcome: valueOutcome(decision.value, {}, maxOutcomeBytes), retentionMs } as const);
+    const answer = await this.#ask('resolve', () => store.resolve({ id, seenRevision, decision: ask, by }));
+    if (answer.kind === 'resolved') this.#onEvent?.({ kind: 'resolved', id, labels, by, decision: ask.kind });
+    return answer;
+  }
+
+  async erase(name: OperationName): Promise<EraseAnswer> {
+    const { store } = this.#able('erase');
+    const { id, labels } = identify(name);
+    const answer = await this.#ask('erase', () => store.erase(id, this.#choices.retentionMs));
+    if (answer.kind === 'erased') this.#onEvent?.({ kind: 'erased', id, labels });
+    return answer;
+  }
+
+  close(): Promise<void> {
+    return this.#engine.close();
+  }
+
+  async #execute<T>(
+    ownership: Ownership,
+    intent: Intent,
+    choices: Choices,
+    act: (work: Work) => T | Promise<T>,
+  ): Promise<RunResult<T>> {
+    let value: T;
+    try {
+      value = await withWork(ownership, () => act(ownership.work));
+    } catch (error) {
+      await this.#failed(ownership, choices, error);
+      throw error;
+    }
+    if (ownership.released) {
+      await ownership.giveBack();
+      return unrecorded(intent, ownership.work, value);
+    }
+    const outcome = await this.#encode(ownership, choices, value, {});
+    const record = await this.#settle(ownership, choices, outcome);
+    return { status: 'executed', value: valueOf(outcome) as T, record };
+  }
+
+  /** What a throw leaves behind. The caller gets the error itself, whatever becomes of the record. */
+  async #failed(ownership: Ownership, choices: Choices, error: unknown): Promise<void> {
+    if (ownership.released || choices.failures === 'release') {
+      await ownership.giveBack();
+      return;
+    }
+    const [name, message] = error instanceof Error ? [error.name, error.message] : ['Error', String(error)];
+    await ownership.complete({ kind: 'failure', name, message });
+  }
+
+  /** The outcome of a value. What cannot be stored leaves a tombstone, because the effect exists, and is thrown. */
+  async #encode(ownership: Ownership, choices: Choices, value: unknown, words: OutcomeWords): Promise<ValueOutcome> {
+    try {
+      return valueOutcome(value, words, choices.maxOutcomeBytes);
+    } catch (error) {
+      const reason = IdempotencyError.is(error, 'outcome_too_large') ? 'oversize' : 'unserializable';
+      await ownership.complete({ kind: 'not-kept', reason, status: null, headers: [] });
+      throw error;
+    }
+  }
+
+  async #settle(ownership: Ownership, choices: Choices, outcome: Outcome): Promise<OutcomeFacts> {
+    const { id, attempt } = ownership;
+    const settled = await ownership.complete(outcome);
+    if (settled === 'lost') throw leaseLost(attempt);
+    if (settled === 'unrecorded' && choices.unrecorded === 'break') throw unstored();
+    return factsOf(id, attempt, settled === 'stored' ? ownership.completedAtMs : null, outcome);
+  }
+
+  #granted(ownership: Ownership, choices: Choices): Claimed {
+    const { attempt, token, work } = ownership;
+    return {
+      outcome: 'granted',
+      attempt,
+      token,
+      work,
+      complete: async (value, words = {}) =>
+        this.#settle(
+          ownership,
+          { ...choices, unrecorded: 'break' },
+          await this.#encode(ownership, choices, value, words),
+        ),
+      release: async () => {
+        const released = await ownership.giveBack();
+        if (released === 'lost') throw leaseLost(attempt);
+        if (released === 'unrecorded') throw unstored();
+      },
+    };
+  }
+
+  async #unprotected<T>(intent: Intent, act: (work: Work) => T | Promise<T>): Promise<RunResult<T>> {
+    this.#onEvent?.({ kind: 'unprotected', id: intent.id, labels: intent.labels });
+    const work = unownedWork(intent.id);
+    return unrecorded(intent, work, await act(work));
+  }
+
+  async #ask<T>(phase: string, call: () => MaybePromise<T>): Promise<T> {
+    const answer = await this.#guard(call);
+    if (!(answer instanceof StoreFailure)) return answer;
+    if (IdempotencyError.is(answer.error) || answer.error instanceof TypeError || answer.error instanceof RangeError) {
+      throw answer.error;
+    }
+    const message = `the store failed at ${phase}; repeat the call`;
+    throw new IdempotencyError('store_unavailable', message, { phase: 'other' }, { cause: answer.error });
+  }
+
+  #able<M extends 'list' | 'sweep' | 'resolve' | 'erase'>(method: M): { store: Store & Required<Pick<Store, M>> } {
+    const store = this.#store;
+    if (store[method] === undefined) throw new TypeError(`the ${store.name} store has no ${method}`);
+    return { store: store as Store & Required<Pick<Store, M>> };
+  }
+}
+
+function identify(name: OperationName): { id: string; labels: Labels } {
+  const scope = soundScope(name.scope);
+  const operation = name.operation === undefined ? null : soundName('operation', name.operation);
+  const key = soundName('key', name.key);
+  const labels = { scope, operation, key, owner: null, method: null, path: null, eventId: null };
+  return { id: recordId(scope, operation, key), labels };
+}
+
+function intentOf(call: OperationCall, choices: Choices): Intent {
+  const { id, labels } = identify(call);
+  const owner = call.owner === undefined ? null : soundName('owner', call.owner);
+  const eventId = call.eventId === undefined ? null : soundName('eventId', call.eventId);
+  return { id, labels: { ...labels, owner, eventId }, fingerprint: fingerprintOf(call), policy: choices };
+}
+
+function fingerprintOf(call: OperationCall): string | null {
+  if (call.fingerprint !== undefined) return soundName('fingerprint', call.fingerprint);
+  return call.input === undefined ? null : inputFingerprint(call.input);
+}
+
+function valueOutcome(value: unknown, words: OutcomeWords, limitBytes: number): ValueOutcome {
+  const body = encodeValue(value);
+  if (body.length > limitBytes) {
+    const message = `the result has ${body.length} bytes, more than the ${limitBytes} that are kept; return less, or raise maxOutcomeBytes`;
+    throw new IdempotencyError('outcome_too_large', message, { bytes: body.length, limitBytes });
+  }
+  return { kind: 'value', body, label: words.kind ?? null, refs: words.refs ?? [], details: words.details ?? null };
+}
+
+/** The value of an outcome; an HTTP answer that was stored under the same key is given as it is. */
+function valueOf(outcome: Exclude<Outcome, { kind: 'failure' | 'not-kept' }>): unknown {
+  return outcome.kind === 'value' ? decodeValue(outcome.body) : outcome;
+}
+
+function replayed<T>(intent: Intent, decision: Exclude<Decision, { kind: 'run' }>): RunResult<T> {
+  if (decision.kind !== 'replay') throw refusal(decision);
+  const { outcome, attempt, completedAtMs } = decision;
+  if (outcome.kind === 'failure') throw refusal({ kind: 'failed', outcome });
+  const record = factsOf(intent.id, attempt, completedAtMs, outcome);
+  return { status: 'replayed', value: valueOf(outcome) as T, record };
+}
+
+function unrecorded<T>(intent: Intent, work: Work, value: T): RunResult<T> {
+  const record = { id: intent.id, attempt: work.attempt, completedAtMs: null, kind: null, refs: [], details: null };
+  return { status: 'executed', value, record };
+}
+
+function leaseLost(attempt: number): IdempotencyError {
+  const message = `attempt ${attempt} ended after its lease was lost, and its outcome was not stored; repeat with the same key for the owner's`;
+  return new IdempotencyError('lease_lost', message, { attempt });
+}
+
+function unstored(): IdempotencyError {
+  const message =
+    'the operation ran, but the store did not record its outcome; it is still being tried: repeat with the same key';
+  return new IdempotencyError('store_unavailable', message, { phase: 'complete' });
+}
