@@ -1,0 +1,137 @@
+/**
+ * A record as a store inside this process holds it: the facts of the seam's record, with
+ * instants of the store's own clock instead of durations. Kept lean, since there may be a
+ * hundred thousand: what most records never have (steps, notes) is null until needed.
+ * Decides nothing.
+ */
+import type { Outcome } from '../../core/outcome.ts';
+import type {
+  ClaimAsk,
+  DurationMs,
+  Fingerprint,
+  Labels,
+  RecordId,
+  RecordState,
+  SavedStep,
+  StoredRecord,
+  TimelineEvent,
+  Token,
+} from '../../core/store.ts';
+import type { EndQueue } from './end-queue.ts';
+
+/** Owned covers in progress and abandoned: which of the two it is, the clock tells. */
+export type Stage = 'owned' | 'open' | 'completed';
+
+/** What was noted beside the state. */
+export interface Noted {
+  readonly replayCount: number;
+  readonly conflictCount: number;
+  readonly conflictFingerprints: readonly Fingerprint[];
+  readonly timeline: readonly TimelineEvent[];
+}
+
+/** Nothing noted yet. */
+export const nothingNoted: Noted = { replayCount: 0, conflictCount: 0, conflictFingerprints: [], timeline: [] };
+
+/** No steps saved yet. */
+export const noSteps: readonly SavedStep[] = [];
+
+/** One record in memory. `leaseEndsAt` and `endsAt` are monotonic milliseconds, the other instants Unix ones. */
+export class HeldRecord {
+  readonly id: RecordId;
+  stage: Stage = 'owned';
+  attempt = 1;
+  revision = 1;
+  token: Token | null;
+  fingerprint: Fingerprint | null;
+  labels: Labels;
+  /** How long it stays once abandoned. */
+  keepMs: DurationMs;
+  leaseEndsAt: number;
+  /** When it counts as absent; Infinity for ever. */
+  endsAt: number;
+  outcome: Outcome | null = null;
+  steps: readonly SavedStep[] | null = null;
+  firstSeenAtMs: number;
+  lastSeenAtMs: number;
+  completedAtMs: number | null = null;
+  noted: Noted | null = null;
+  /** Estimated; kept by the table, as are `queue` and `slot`. */
+  bytes = 0;
+  queue: EndQueue | null = null;
+  slot = -1;
+
+  /** A first claim. */
+  constructor(ask: ClaimAsk, now: number, nowMs: number) {
+    this.id = ask.id;
+    this.token = ask.token;
+    this.fingerprint = ask.fingerprint;
+    this.labels = ask.labels;
+    this.keepMs = ask.keepMs;
+    this.leaseEndsAt = now + ask.leaseMs;
+    this.endsAt = endOf(this.leaseEndsAt, ask.keepMs);
+    this.firstSeenAtMs = nowMs;
+    this.lastSeenAtMs = nowMs;
+  }
+}
+
+/** The instant `durationMs` after `from`; Infinity when it is for ever. */
+export function endOf(from: number, durationMs: DurationMs): number {
+  return durationMs === null ? Infinity : from + durationMs;
+}
+
+/** The state that the record has at `now`. */
+export function stateOf(record: HeldRecord, now: number): RecordState {
+  if (record.stage === 'open') return 'open';
+  if (record.stage === 'owned') return record.leaseEndsAt > now ? 'in-progress' : 'abandoned';
+  return record.outcome?.kind === 'not-kept' && record.outcome.reason === 'erased' ? 'erased' : 'completed';
+}
+
+/** The record as the seam shows it at `now`. */
+export function show(record: HeldRecord, now: number): StoredRecord {
+  const state = stateOf(record, now);
+  const live = state === 'in-progress';
+  const { replayCount, conflictCount, conflictFingerprints, timeline } = record.noted ?? nothingNoted;
+  return {
+    id: record.id,
+    state,
+    attempt: record.attempt,
+    token: record.token,
+    fingerprint: record.fingerprint,
+    revision: record.revision,
+    leaseLeftMs: live ? record.leaseEndsAt - now : null,
+    retentionLeftMs: live || record.endsAt === Infinity ? null : record.endsAt - now,
+    labels: record.labels,
+    outcome: record.outcome,
+    steps: record.steps ?? noSteps,
+    firstSeenAtMs: record.firstSeenAtMs,
+    lastSeenAtMs: record.lastSeenAtMs,
+    completedAtMs: record.completedAtMs,
+    replayCount,
+    conflictCount,
+    conflictFingerprints,
+    timeline,
+  };
+}
+
+/** A record from elsewhere, its durations counted from `now`. The bytes are the caller's: copy them first. */
+export function restore(stored: StoredRecord, now: number): HeldRecord {
+  const owned = stored.state === 'in-progress' || stored.state === 'abandoned';
+  const ask = { ...stored, token: stored.token ?? '', leaseMs: stored.leaseLeftMs ?? 0, ifAbandoned: 'hold' as const };
+  const record = new HeldRecord({ ...ask, keepMs: stored.retentionLeftMs }, now, stored.firstSeenAtMs);
+  record.stage = owned ? 'owned' : stored.state === 'open' ? 'open' : 'completed';
+  record.token = stored.token;
+  record.attempt = stored.attempt;
+  record.revision = stored.revision;
+  record.outcome = stored.outcome;
+  record.steps = stored.steps.length === 0 ? null : stored.steps;
+  record.lastSeenAtMs = stored.lastSeenAtMs;
+  record.completedAtMs = stored.completedAtMs;
+  const noted = stored.replayCount + stored.conflictCount + stored.timeline.length > 0;
+  record.noted = noted ? notedIn(stored) : null;
+  return record;
+}
+
+function notedIn({ replayCount, conflictCount, conflictFingerprints, timeline }: StoredRecord): Noted {
+  return { replayCount, conflictCount, conflictFingerprints: [...conflictFingerprints], timeline: [...timeline] };
+}

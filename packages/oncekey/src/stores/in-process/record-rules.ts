@@ -1,0 +1,93 @@
+/**
+ * The rules of a record that stores without a query language share: which fingerprints
+ * agree (I6), what an erased record keeps (I14), how notes are bounded, what a search
+ * matches. Pure functions; no clock and no state.
+ */
+import type { Outcome } from '../../core/outcome.ts';
+import type { Fingerprint, Labels, ListAsk, Note, SavedStep, StoredRecord, TimelineEvent } from '../../core/store.ts';
+import type { Noted } from './held-record.ts';
+
+const timelineLimit = 32;
+const conflictFingerprintLimit = 16;
+
+/** Whether a claim may continue what a record began: either side without a fingerprint, equal ones, or a foreign one. */
+export function fingerprintsAgree(stored: Fingerprint | null, asked: Fingerprint | null): boolean {
+  return stored === null || asked === null || stored === asked || stored.startsWith('foreign:');
+}
+
+/** What an erased record still says: to whom it belonged and which operation it was. */
+export function labelsOfErased(labels: Labels): Labels {
+  const { scope, operation } = labels;
+  return { scope, operation, key: '', owner: null, method: null, path: null, eventId: null };
+}
+
+/** The timeline with one event more, the oldest dropped beyond 32. */
+export function withEvent(timeline: readonly TimelineEvent[], event: TimelineEvent): readonly TimelineEvent[] {
+  return [...timeline.slice(-(timelineLimit - 1)), event];
+}
+
+/** What is noted once `note` is added. */
+export function withNote(noted: Noted, note: Note, atMs: number): Noted {
+  if (note.kind === 'replay') {
+    const timeline = withEvent(noted.timeline, { atMs, what: 'replay', detail: null });
+    return { ...noted, replayCount: noted.replayCount + note.count, timeline };
+  }
+  const { fingerprint } = note;
+  const known = noted.conflictFingerprints;
+  const isNew = fingerprint !== null && known.length < conflictFingerprintLimit && !known.includes(fingerprint);
+  return {
+    ...noted,
+    conflictCount: noted.conflictCount + 1,
+    conflictFingerprints: isNew ? [...known, fingerprint] : known,
+    timeline: withEvent(noted.timeline, { atMs, what: 'conflict', detail: fingerprint }),
+  };
+}
+
+/** The steps with one more; a second save of a name replaces the first where it stands. */
+export function withStep(steps: readonly SavedStep[], step: SavedStep): readonly SavedStep[] {
+  const known = steps.some(({ name }) => name === step.name);
+  return known ? steps.map((other) => (other.name === step.name ? step : other)) : [...steps, step];
+}
+
+/** An outcome that shares no bytes with the caller, who may reuse his buffer. `details` become what JSON makes of them. */
+export function ownOutcome(outcome: Outcome): Outcome {
+  switch (outcome.kind) {
+    case 'answer':
+      return { kind: 'answer', status: outcome.status, headers: outcome.headers, body: new Uint8Array(outcome.body) };
+    case 'value': {
+      const { label, refs, details } = outcome;
+      const ownDetails: unknown = details === null ? null : (JSON.parse(JSON.stringify(details) ?? 'null') as unknown);
+      return { kind: 'value', body: new Uint8Array(outcome.body), label, refs, details: ownDetails };
+    }
+    case 'failure':
+    case 'not-kept':
+      return outcome;
+  }
+}
+
+/** A step that shares no bytes with the caller. */
+export function ownStep({ name, bytes }: SavedStep): SavedStep {
+  return { name, bytes: new Uint8Array(bytes) };
+}
+
+/** Throws a RangeError naming `limit` unless it is a whole number from 1 to 1000. */
+export function checkListLimit(limit: number): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 1000) return;
+  throw new RangeError(`list: limit must be a whole number from 1 to 1000, not ${String(limit)}`);
+}
+
+/** Whether the record is one that `ask` looks for; `nowMs` is the store's Unix time. */
+export function matches(ask: ListAsk, { labels, state, firstSeenAtMs }: StoredRecord, nowMs: number): boolean {
+  return (
+    (ask.scope === undefined || sameScope(ask.scope, labels.scope)) &&
+    (ask.operation === undefined || ask.operation === labels.operation) &&
+    (ask.state === undefined || ask.state === state) &&
+    (ask.olderThanMs === undefined || firstSeenAtMs <= nowMs - ask.olderThanMs) &&
+    (ask.key === undefined || ask.key === labels.key) &&
+    (ask.keyPrefix === undefined || labels.key.startsWith(ask.keyPrefix))
+  );
+}
+
+function sameScope(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((part, index) => part === other[index]);
+}
