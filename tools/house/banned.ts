@@ -1,0 +1,86 @@
+/**
+ * Calls and types that shipped code does without, each with what to use instead. The
+ * clock is the only place that knows time; a command line's process files may write
+ * and wait. The rule reads the syntax tree, so comments and strings are free.
+ */
+import type { Breach, Source, SyntaxNode } from './source.ts';
+import { isNode, lineAt, nodesOf } from './source.ts';
+
+const clockFile = 'packages/oncekey/src/core/clock.ts';
+const clockOnly: ReadonlyMap<string, string> = new Map([
+  ['Date.now', 'clock.nowMs()'],
+  ['new Date', 'the clock, or a number of milliseconds'],
+  ['Math.random', 'node:crypto, or a seed that is passed in'],
+  ['performance.now', 'clock.monotonicMs()'],
+  ['setTimeout', 'clock.after()'],
+  ['setInterval', 'clock.after()'],
+  ['setImmediate', 'clock.after()'],
+  ['node:timers', 'clock.after()'],
+  ['node:timers/promises', 'clock.after()'],
+]);
+const nowhere: ReadonlyMap<string, string> = new Map([
+  ['console', 'onEvent, or process.stdout in the command line'],
+  ['any', 'unknown'],
+  ['error.name ===', 'IdempotencyError.is(error, code)'],
+  ['@ts-ignore', 'a type that is true'],
+  ['FIXME', 'mend it'],
+]);
+
+/** Uses of what is banned. */
+export function bannedUses(sources: readonly Source[]): Breach[] {
+  return sources.flatMap((source) => {
+    const uses = [...nodesOf(source.program)].map((node) => ({ use: useOf(node), start: node.start }));
+    for (const { value, start } of source.comments) uses.push({ use: markIn(value), start });
+    return uses.flatMap(({ use, start }) => {
+      const instead = insteadOf(source.path, use);
+      if (instead === undefined) return [];
+      return [{ path: source.path, line: lineAt(source.text, start), message: `${use}: use ${instead}` }];
+    });
+  });
+}
+
+function insteadOf(path: string, use: string): string | undefined {
+  const knowsTime = path === clockFile || path.startsWith('packages/cli/src/');
+  return nowhere.get(use) ?? (knowsTime ? undefined : clockOnly.get(use));
+}
+
+function markIn(comment: string): string {
+  if (/@ts-(ignore|nocheck)/.test(comment)) return '@ts-ignore';
+  return /\b(TODO|FIXME|XXX|HACK)\b/.test(comment) ? 'FIXME' : '';
+}
+
+/** What a node uses, as it is named above; empty for nothing of interest. */
+function useOf(node: SyntaxNode): string {
+  switch (node.type) {
+    case 'TSAnyKeyword':
+      return 'any';
+    case 'NewExpression':
+      return `new ${text(node['callee'])}`;
+    case 'CallExpression':
+      return isNode(node['callee']) && node['callee'].type === 'Identifier' ? text(node['callee']) : '';
+    case 'MemberExpression':
+      return text(node['object']) === 'console' ? 'console' : text(node).replace(/^globalThis\./, '');
+    case 'ImportDeclaration':
+      return text(node['source']);
+    case 'BinaryExpression':
+      return comparesName(node) ? 'error.name ===' : '';
+    default:
+      return '';
+  }
+}
+
+const comparisons = new Set(['===', '!==', '==', '!=']);
+
+function comparesName(node: SyntaxNode): boolean {
+  if (!comparisons.has(String(node['operator']))) return false;
+  return [node['left'], node['right']].some((side) => /^(\w*[eE]rror|err|e|cause|reason)\.name$/.test(text(side)));
+}
+
+/** `a.b` of plain names, or the value of a literal; empty for anything else. */
+function text(node: unknown): string {
+  if (!isNode(node)) return '';
+  if (node.type === 'Literal') return String(node['value']);
+  if (node.type === 'Identifier') return String(node['name']);
+  if (node.type !== 'MemberExpression' || node['computed'] === true) return '';
+  return `${text(node['object'])}.${text(node['property'])}`;
+}

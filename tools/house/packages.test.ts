@@ -1,0 +1,75 @@
+/**
+ * Holds the packages' manifests to their source, to each other and to the licence;
+ * and the lock file to naming no host.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Manifest } from './packages.ts';
+import { entriesOf, exportsBreaches, lopsidedSubpaths } from './packages.ts';
+import { filesUnder, parseSource, root, sourcesUnder, textOf, told } from './source.ts';
+
+const manifestOf = (folder: string): Manifest => JSON.parse(textOf(`${folder}/package.json`)) as Manifest;
+const folders = readdirSync(join(root, 'packages')).map((name) => `packages/${name}`);
+const workspace = manifestOf('.');
+
+// A command line has no exports: its committed bin imports the build of this file.
+const entriesWithBin = (folder: string): string[] => {
+  const entries = entriesOf(manifestOf(folder));
+  return filesUnder(folder).some((path) => path.startsWith(`${folder}/bin/`)) ? [...entries, 'src/main.ts'] : entries;
+};
+
+describe.each(folders)('%s', (folder) => {
+  const manifest = manifestOf(folder);
+
+  test('exports what is there, and everything that is there is exported or used', () => {
+    expect(told(exportsBreaches(folder, entriesWithBin(folder), sourcesUnder(`${folder}/src`)))).toEqual([]);
+  });
+
+  test('types and code of a subpath lie side by side', () => {
+    expect(lopsidedSubpaths(manifest)).toEqual([]);
+  });
+
+  test('ships the build and no install script', () => {
+    expect([['dist'], ['bin', 'dist']]).toContainEqual([...(manifest.files ?? [])].toSorted());
+    const scripts = Object.keys(manifest.scripts ?? {});
+    expect(scripts.filter((name) => /^(pre|post)?install$|^prepare$/.test(name))).toEqual([]);
+  });
+
+  test('has the version, licence and author of the workspace', () => {
+    const { version, license, author } = workspace;
+    expect(manifest).toMatchObject({ version, license, author });
+  });
+});
+
+describe('exports map against source', () => {
+  const at = (path: string, text = ''): ReturnType<typeof parseSource> => parseSource(`packages/p/src/${path}`, text);
+
+  test('an entry without a source file is noticed', () => {
+    expect(exportsBreaches('packages/p', ['src/gone.ts'], [])).toHaveLength(1);
+  });
+
+  test('a store without an entry is noticed, and a file behind an entry is not', () => {
+    const sources = [at('index.ts', "export * from './core/a.ts';"), at('core/a.ts'), at('stores/new.ts')];
+    const breaches = exportsBreaches('packages/p', ['src/index.ts'], sources);
+    expect(breaches.map(({ path }) => path)).toEqual(['packages/p/src/stores/new.ts']);
+  });
+
+  test('types of another file are noticed', () => {
+    const exports = { './a': { types: './dist/b.d.ts', default: './dist/a.js' } };
+    expect(lopsidedSubpaths({ name: 'p', version: '0', exports })).toEqual(['./a']);
+  });
+});
+
+describe('the workspace', () => {
+  test('is under the MIT licence of its authors', () => {
+    expect(workspace.license).toBe('MIT');
+    expect(textOf('LICENSE')).toContain(`(c) 2026 ${workspace.author}`);
+  });
+
+  test('locks integrity without naming a host', () => {
+    const lock = JSON.parse(textOf('package-lock.json')) as { packages: Record<string, { resolved?: string }> };
+    const hosts = Object.values(lock.packages).filter(({ resolved }) => resolved?.includes('://') === true);
+    expect(hosts).toEqual([]);
+  });
+});
