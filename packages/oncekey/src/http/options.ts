@@ -100,6 +100,8 @@ export interface ProtocolOptions {
   /** `observe` counts and tells, never refuses; default `enforce`. */
   readonly mode?: 'enforce' | 'observe';
   readonly onEvent?: (event: OnceEvent) => void;
+  /** Hears what a handler threw when the protocol answers in its place; default: a process warning. */
+  readonly onWorkError?: (error: unknown) => void;
   readonly clock?: Clock;
 }
 

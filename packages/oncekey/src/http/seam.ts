@@ -32,7 +32,7 @@ export interface Ask {
   readonly waitUntil?: (work: Promise<unknown>) => void;
 }
 
-/** A whole answer. */
+/** A whole answer; Content-Length is among the headers where the status may have a body. */
 export interface Answer {
   readonly status: number;
   readonly headers: readonly HeaderLine[];
@@ -50,8 +50,8 @@ export type Send = 'send' | 'break' | { readonly instead: Answer };
 export interface Tape {
   /** Status and header lines as the handler set them. */
   head(status: number, headers: readonly HeaderLine[]): void;
-  /** The bytes are copied; the caller may reuse its buffer. */
-  chunk(bytes: Uint8Array): void;
+  /** The bytes are copied, so that the caller may reuse its buffer, unless they are `given` away. */
+  chunk(bytes: Uint8Array, given?: boolean): void;
   /** The answer is whole. `sent`: whether any byte of it, its head included, has left already. */
   end(sent: boolean): MaybePromise<Send>;
   /** The handler threw. `send`: nothing to add, let the framework answer as it would (its answer is not taped). */

@@ -1,0 +1,114 @@
+/**
+ * What makes two requests the same input (rule 3): method, origin-form target, media
+ * type and body, JSON by value and multipart by parts. The algorithm is written in front
+ * of the digest, and the same input can be digested anew by the algorithm of an older
+ * record, so that a changed option or a moved body parser is never a false conflict (I6).
+ */
+import { IdempotencyError } from '../core/errors.ts';
+import { digest } from '../core/fingerprint.ts';
+import type { Fingerprint } from '../core/store.ts';
+import { canonicalBytes, canonicalValue } from './canonical.ts';
+import { multipartParts } from './multipart.ts';
+import type { Ask, AskBody } from './seam.ts';
+import type { Settings } from './settings.ts';
+
+/**
+ * `h1j`: JSON bytes by value; `h1p`: a body parser's value; `h1b`: bytes; `h1m`: multipart by parts;
+ * `h1x`: method, target and bytes only.
+ */
+type Algorithm = 'h1j' | 'h1p' | 'h1b' | 'h1m' | 'h1x';
+
+const jsonType = /^(?:application\/json|[^/]+\/[^/]+\+json)$/;
+const noBytes = new Uint8Array(0);
+
+/** One request's input, as read. */
+export class RequestInput {
+  readonly #settings: Settings;
+  readonly #ask: Ask;
+  readonly #target: string;
+  readonly #body: Exclude<AskBody, { kind: 'too-large' }>;
+  readonly #contentType: string;
+  readonly #mediaType: string;
+
+  constructor(settings: Settings, ask: Ask, target: string, body: Exclude<AskBody, { kind: 'too-large' }>) {
+    this.#settings = settings;
+    this.#ask = ask;
+    this.#target = target;
+    this.#body = body;
+    this.#contentType = ask.headerLines('content-type')[0] ?? '';
+    this.#mediaType = mediaTypeOf(this.#contentType);
+  }
+
+  /** The digest by the configured algorithm; null where the first request with a key wins whatever it is. */
+  fingerprint(): Fingerprint | null {
+    const { fingerprint, maxCanonicalBytes } = this.#settings;
+    if (fingerprint === 'none') return null;
+    if (this.#body.kind === 'parsed') return this.#parsed();
+    if (fingerprint === 'exact') return this.by('h1x');
+    const small = this.#body.bytes.length <= maxCanonicalBytes;
+    return (small ? this.by('h1j') : null) ?? this.by('h1m') ?? this.by('h1b');
+  }
+
+  /** The digest by another algorithm; null when this input has none, as a parsed body has no bytes. */
+  by(algorithm: string): Fingerprint | null {
+    switch (algorithm as Algorithm) {
+      case 'h1j':
+      case 'h1p': {
+        const text = this.#canonicalText();
+        return text === null ? null : this.#digest(algorithm, [this.#mediaType, ...this.#headers(), text]);
+      }
+      case 'h1m': {
+        const parts = this.#parts();
+        return parts === null ? null : this.#digest(algorithm, [this.#mediaType, ...this.#headers(), ...parts]);
+      }
+      case 'h1b': {
+        if (this.#body.kind === 'parsed') return null;
+        return this.#digest(algorithm, [this.#mediaType, this.#encoding(), ...this.#headers(), this.#body.bytes]);
+      }
+      case 'h1x':
+        return this.#body.kind === 'parsed' ? null : this.#digest(algorithm, [...this.#headers(), this.#body.bytes]);
+      default:
+        return null;
+    }
+  }
+
+  #parsed(): Fingerprint {
+    const fingerprint = this.by('h1p');
+    if (fingerprint !== null) return fingerprint;
+    const message =
+      'the parsed body has no canonical JSON (nested too deeply or in itself, or broken text); put the idempotency entry in front of the body parser';
+    throw new IdempotencyError('field_invalid', message, { field: 'body', reason: 'no canonical JSON' });
+  }
+
+  #canonicalText(): string | null {
+    if (this.#body.kind === 'parsed') return canonicalValue(this.#body.value);
+    if (!jsonType.test(this.#mediaType) || this.#encoding() !== '') return null;
+    return canonicalBytes(this.#body.bytes);
+  }
+
+  #parts(): Uint8Array[] | null {
+    if (this.#body.kind === 'parsed' || !this.#mediaType.startsWith('multipart/') || this.#encoding() !== '')
+      return null;
+    return multipartParts(this.#contentType, this.#body.bytes);
+  }
+
+  #encoding(): string {
+    return this.#ask.headerLines('content-encoding').join(',').trim().toLowerCase();
+  }
+
+  #headers(): string[] {
+    return this.#settings.fingerprintHeaders.map((name) => `${name}:${this.#ask.headerLines(name).join(',')}`);
+  }
+
+  #digest(algorithm: string, parts: readonly (string | Uint8Array)[]): Fingerprint {
+    return digest(algorithm, [this.#ask.method, this.#target, ...parts]);
+  }
+}
+
+/** A body that is known to be empty. */
+export const emptyBody: AskBody = { kind: 'bytes', bytes: noBytes };
+
+function mediaTypeOf(contentType: string): string {
+  const end = contentType.indexOf(';');
+  return (end === -1 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
+}

@@ -1,0 +1,126 @@
+/**
+ * A Node request in the protocol's terms. The body is read as it arrives and put back
+ * before the stream ends, so that body parsers behind us read it as if nobody had; what
+ * a parser in front of us has made of it is taken as it is. Holds at most the limit.
+ */
+import type { IncomingMessage } from 'node:http';
+import { IdempotencyError } from '../core/errors.ts';
+import type { MaybePromise } from '../core/maybe.ts';
+import type { Ask, AskBody, ScopeAnswer } from './seam.ts';
+
+/** A request to which a body parser may have been. */
+export interface ParsedRequest extends IncomingMessage {
+  body?: unknown;
+  rawBody?: unknown;
+}
+
+const noBytes = new Uint8Array(0);
+const tooLarge: AskBody = { kind: 'too-large' };
+
+/** One Node request as an {@link Ask}; `target` is the request target before any router cut it. */
+export class NodeAsk<R extends IncomingMessage> implements Ask {
+  readonly method: string;
+  readonly target: string;
+  readonly #request: R;
+  readonly #scope: (request: R) => MaybePromise<ScopeAnswer>;
+
+  constructor(request: R, target: string, scope: (request: R) => MaybePromise<ScopeAnswer>) {
+    this.method = request.method ?? '';
+    this.target = target;
+    this.#request = request;
+    this.#scope = scope;
+  }
+
+  headerLines(name: string): readonly string[] {
+    return linesOf(this.#request.rawHeaders, name);
+  }
+
+  body(limitBytes: number): MaybePromise<AskBody> {
+    return readBody(this.#request, limitBytes);
+  }
+
+  scope(): MaybePromise<ScopeAnswer> {
+    return this.#scope(this.#request);
+  }
+}
+
+const noLines: readonly string[] = [];
+
+function linesOf(raw: readonly string[], name: string): readonly string[] {
+  let lines: string[] | undefined;
+  for (let at = 0; at < raw.length; at += 2) {
+    const one = raw[at] ?? '';
+    // The length decides nearly always, and costs nothing.
+    if (one.length === name.length && one.toLowerCase() === name) (lines ??= []).push(raw[at + 1] ?? '');
+  }
+  return lines ?? noLines;
+}
+
+function readBody(request: ParsedRequest, limitBytes: number): MaybePromise<AskBody> {
+  if (request.readableDidRead || request.readableEnded) return alreadyRead(request);
+  const length = linesOf(request.rawHeaders, 'content-length')[0];
+  if (length === undefined && linesOf(request.rawHeaders, 'transfer-encoding').length === 0) return bytesOf(noBytes);
+  if (Number(length ?? 0) > limitBytes) return tooLarge;
+  if (Number(length ?? 1) === 0) return bytesOf(noBytes);
+  return new Promise((resolve, reject) => collect(request, limitBytes, resolve, reject));
+}
+
+function alreadyRead({ body, rawBody }: ParsedRequest): AskBody {
+  if (rawBody instanceof Uint8Array) return bytesOf(rawBody);
+  if (body instanceof Uint8Array) return bytesOf(body);
+  if (typeof body === 'string') return bytesOf(Buffer.from(body));
+  return { kind: 'parsed', value: body };
+}
+
+function bytesOf(bytes: Uint8Array): AskBody {
+  return { kind: 'bytes', bytes };
+}
+
+function collect(
+  request: IncomingMessage,
+  limitBytes: number,
+  resolve: (body: AskBody) => void,
+  reject: (error: Error) => void,
+): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const settle = (): void => {
+    request.off('readable', drain);
+    request.off('close', vanish);
+  };
+  const giveBack = (): Buffer => {
+    const whole = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, bytes);
+    // In the same tick as the last read: then the stream has not said `end` yet, and will say it after these bytes.
+    if (bytes > 0) request.unshift(whole);
+    return whole;
+  };
+  const drain = (): void => {
+    // Never a read of an empty stream that is complete: that would end it.
+    while (request.readableLength > 0) {
+      const chunk = request.read() as Buffer | string | null;
+      if (chunk === null) break;
+      const buffer = typeof chunk === 'string' ? Buffer.from(chunk, request.readableEncoding ?? 'utf8') : chunk;
+      chunks.push(buffer);
+      bytes += buffer.length;
+    }
+    if (bytes > limitBytes) {
+      settle();
+      giveBack();
+      resolve(tooLarge);
+    } else if (request.complete) {
+      settle();
+      resolve(bytesOf(giveBack()));
+    }
+  };
+  const vanish = (): void => {
+    settle();
+    reject(vanished());
+  };
+  request.on('readable', drain);
+  request.on('close', vanish);
+}
+
+function vanished(): IdempotencyError<'field_invalid'> {
+  const message = 'the client vanished before its request was whole; nothing has run';
+  return new IdempotencyError('field_invalid', message, { field: 'body', reason: 'incomplete' });
+}

@@ -1,0 +1,168 @@
+/**
+ * Options with their defaults filled in and checked once, at start: a wrong option is a
+ * programmer's mistake and throws a TypeError that names it, never a surprise under load.
+ */
+import { systemClock } from '../core/clock.ts';
+import type { Policy } from '../core/engine.ts';
+import type { Store } from '../core/store.ts';
+import { keyHeaderName, replayHeaderName } from '../protocol.ts';
+import type { ProtocolOptions } from './options.ts';
+
+type Filled = Required<
+  Omit<ProtocolOptions, 'methods' | 'releasedStatuses' | 'operation' | 'renderProblem' | 'onEvent'>
+>;
+
+/** What the protocol works with. */
+export interface Settings extends Filled {
+  readonly store: Store;
+  readonly protectedMethods: ReadonlySet<string>;
+  readonly released: ReadonlySet<number>;
+  readonly operationName: string | null;
+  readonly renderProblem: ProtocolOptions['renderProblem'];
+  readonly onEvent: ProtocolOptions['onEvent'];
+  readonly policy: Policy;
+  /** Lower case. */
+  readonly replayName: string;
+}
+
+const neverProtected: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'CONNECT']);
+const tokenName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+const defaults = {
+  keyHeader: keyHeaderName,
+  missingKey: 'pass',
+  invalidKey: 'reject',
+  keyFormat: 'lenient',
+  maxKeyLength: 255,
+  noScope: 'reject',
+  fingerprint: 'canonical',
+  fingerprintHeaders: [],
+  maxCanonicalBytes: 16_384,
+  inProgress: 'reject',
+  waitMs: 10_000,
+  abandoned: 'rerun',
+  serverErrors: 'safe',
+  leaseMs: 30_000,
+  retentionMs: 86_400_000,
+  maxRequestBytes: 2_097_152,
+  maxResponseBytes: 1_048_576,
+  oversize: 'tombstone',
+  storeDown: 'reject',
+  unrecorded: 'answer',
+  storeTimeoutMs: 2000,
+  replayHeader: replayHeaderName,
+  errorFormat: 'problem',
+  problems: {},
+  corsOrigins: [],
+  echoKey: false,
+  mode: 'enforce',
+} as const;
+const defaultMethods = ['POST', 'PATCH'];
+const defaultReleased = [401, 403, 407, 408, 409, 421, 423, 425, 429, 431];
+
+const choices: { readonly [option: string]: readonly string[] } = {
+  missingKey: ['pass', 'reject'],
+  invalidKey: ['pass', 'reject'],
+  keyFormat: ['lenient', 'strict', 'any'],
+  noScope: ['reject', 'public'],
+  fingerprint: ['canonical', 'exact', 'none'],
+  inProgress: ['reject', 'wait'],
+  abandoned: ['rerun', 'hold'],
+  serverErrors: ['safe', 'release', 'store'],
+  oversize: ['tombstone', 'status-only'],
+  storeDown: ['reject', 'pass'],
+  unrecorded: ['answer', 'break'],
+  errorFormat: ['problem', 'envelope', 'stripe'],
+  mode: ['enforce', 'observe'],
+};
+const leastNumber: { readonly [option: string]: number } = {
+  maxKeyLength: 1,
+  maxCanonicalBytes: 0,
+  waitMs: 0,
+  leaseMs: 1,
+  maxRequestBytes: 0,
+  maxResponseBytes: 0,
+  storeTimeoutMs: 1,
+};
+
+/** Checked settings. Throws a TypeError that names the option. */
+export function settle(options: ProtocolOptions & { readonly store: Store }): Settings {
+  if (typeof options !== 'object' || options === null) throw wrong('options', 'must be an object');
+  if (typeof options.store?.claim !== 'function') throw wrong('options.store', 'must be a store, such as memory()');
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const filled: Filled & Record<string, unknown> = { clock: systemClock, onWorkError: warn, ...defaults, ...given };
+  checkValues(filled);
+  const { inProgress, waitMs, leaseMs, retentionMs, abandoned } = filled;
+  return {
+    ...filled,
+    store: options.store,
+    keyHeader: filled.keyHeader.toLowerCase(),
+    fingerprintHeaders: filled.fingerprintHeaders.map((name) => name.toLowerCase()).sort(),
+    protectedMethods: methodsOf(options.methods ?? defaultMethods),
+    released: statusesOf(options.releasedStatuses ?? defaultReleased),
+    operationName: operationOf(options.operation),
+    renderProblem: options.renderProblem,
+    onEvent: options.onEvent,
+    policy: { inProgress, waitMs, leaseMs, retentionMs, abandoned },
+    replayName: filled.replayHeader.toLowerCase(),
+  };
+}
+
+function checkValues(filled: Readonly<Record<string, unknown>>): void {
+  for (const [option, allowed] of Object.entries(choices)) {
+    if (!allowed.includes(filled[option] as string))
+      throw wrong(`options.${option}`, `must be ${allowed.join(' or ')}`);
+  }
+  for (const [option, least] of Object.entries(leastNumber)) {
+    const value = filled[option];
+    if (!Number.isSafeInteger(value) || (value as number) < least)
+      throw wrong(`options.${option}`, `must be an integer of at least ${least}`);
+  }
+  for (const option of ['keyHeader', 'replayHeader']) {
+    const value = filled[option];
+    if (typeof value !== 'string' || !tokenName.test(value)) throw wrong(`options.${option}`, 'must be a header name');
+  }
+  for (const option of ['fingerprintHeaders', 'corsOrigins']) checkStrings(option, filled[option]);
+  const { retentionMs } = filled as { retentionMs?: unknown };
+  if (retentionMs !== null && !(Number.isSafeInteger(retentionMs) && (retentionMs as number) > 0))
+    throw wrong('options.retentionMs', 'must be a positive integer, or null for ever');
+}
+
+function methodsOf(methods: readonly string[]): ReadonlySet<string> {
+  checkStrings('methods', methods);
+  for (const method of methods) {
+    if (neverProtected.has(method))
+      throw wrong('options.methods', `must not contain ${method}, which is never claimed`);
+    if (method !== method.toUpperCase()) throw wrong('options.methods', 'must be in upper case');
+  }
+  return new Set(methods);
+}
+
+function statusesOf(statuses: readonly number[]): ReadonlySet<number> {
+  if (
+    !Array.isArray(statuses) ||
+    !statuses.every((status) => Number.isInteger(status) && status >= 200 && status < 500)
+  )
+    throw wrong('options.releasedStatuses', 'must be a list of statuses from 200 to 499');
+  return new Set(statuses);
+}
+
+function operationOf(operation: string | undefined): string | null {
+  if (operation === undefined) return null;
+  if (typeof operation !== 'string' || operation.trim() === '')
+    throw wrong('options.operation', 'must be a name that is not blank');
+  return operation.trim();
+}
+
+function checkStrings(option: string, value: unknown): void {
+  if (!Array.isArray(value) || !value.every((one) => typeof one === 'string' && one !== ''))
+    throw wrong(`options.${option}`, 'must be a list of strings that are not empty');
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error));
+}
+
+function wrong(option: string, rule: string): TypeError {
+  return new TypeError(`oncekey: ${option} ${rule}`);
+}
