@@ -7,7 +7,7 @@ import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
+import { afterAll, expect } from 'vitest';
 
 /** The repository's root folder. */
 export const root: string = fileURLToPath(new URL('../../', import.meta.url));
@@ -17,6 +17,9 @@ export interface Ended {
   readonly code: number;
   readonly text: string;
 }
+
+/** What a run that went well equals; the comparison shows the text of one that did not. */
+export const succeeded: Ended = { code: 0, text: expect.any(String) as string };
 
 /** A new folder for one test file, removed after it. Call it outside of tests. */
 export function scratch(): string {

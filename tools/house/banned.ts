@@ -1,7 +1,8 @@
 /**
  * Calls and types that shipped code does without, each with what to use instead. The
- * clock is the only place that knows time; a command line's process files may write
- * and wait. The rule reads the syntax tree, so comments and strings are free.
+ * clock is the only place that knows time; a command line's process files may wait. To
+ * yield (setImmediate, scheduler.yield) is free: no time is named. So are comments and
+ * strings: the rule reads the syntax tree.
  */
 import type { Breach, Source, SyntaxNode } from './source.ts';
 import { isNode, lineAt, nodesOf } from './source.ts';
@@ -14,9 +15,7 @@ const clockOnly: ReadonlyMap<string, string> = new Map([
   ['performance.now', 'clock.monotonicMs()'],
   ['setTimeout', 'clock.after()'],
   ['setInterval', 'clock.after()'],
-  ['setImmediate', 'clock.after()'],
-  ['node:timers', 'clock.after()'],
-  ['node:timers/promises', 'clock.after()'],
+  ['scheduler.wait', 'clock.after()'],
 ]);
 const nowhere: ReadonlyMap<string, string> = new Map([
   ['console', 'onEvent, or process.stdout in the command line'],
@@ -60,8 +59,8 @@ function useOf(node: SyntaxNode): string {
       return isNode(node['callee']) && node['callee'].type === 'Identifier' ? text(node['callee']) : '';
     case 'MemberExpression':
       return text(node['object']) === 'console' ? 'console' : text(node).replace(/^globalThis\./, '');
-    case 'ImportDeclaration':
-      return text(node['source']);
+    case 'ImportSpecifier':
+      return text(node['imported']);
     case 'BinaryExpression':
       return comparesName(node) ? 'error.name ===' : '';
     default:
@@ -76,10 +75,9 @@ function comparesName(node: SyntaxNode): boolean {
   return [node['left'], node['right']].some((side) => /^(\w*[eE]rror|err|e|cause|reason)\.name$/.test(text(side)));
 }
 
-/** `a.b` of plain names, or the value of a literal; empty for anything else. */
+/** `a.b` of plain names; empty for anything else. */
 function text(node: unknown): string {
   if (!isNode(node)) return '';
-  if (node.type === 'Literal') return String(node['value']);
   if (node.type === 'Identifier') return String(node['name']);
   if (node.type !== 'MemberExpression' || node['computed'] === true) return '';
   return `${text(node['object'])}.${text(node['property'])}`;

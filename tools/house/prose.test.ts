@@ -6,6 +6,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { IdempotencyError } from '../../packages/oncekey/src/core/errors.ts';
+import { adviceByCode, type ProblemCode } from '../../packages/oncekey/src/protocol.ts';
 import { exportedDeclarations } from './documented.ts';
 import type { Page } from './prose.ts';
 import { blocksOf, headingsOf, machineTraces, unnamedFences } from './prose.ts';
@@ -39,7 +41,7 @@ describe('docs/reference/errors.md', () => {
   const headings = headingsOf(textOf('docs/reference/errors.md'), 3);
 
   test('has one heading for each code, and none without a code', () => {
-    expect(headings.toSorted()).toEqual([...errorCodes(), ...problemCodes()].toSorted());
+    expect(headings.toSorted()).toEqual([...errorCodes(), ...Object.keys(adviceByCode)].toSorted());
   });
 
   test('tells of each what happened, what to do and whether to retry', () => {
@@ -48,6 +50,18 @@ describe('docs/reference/errors.md', () => {
       (section) => !['**What happened.**', '**What to do.**', '**Retryable.**'].every((part) => section.includes(part)),
     );
     expect(lacking.map((section) => section.split('\n')[0])).toEqual([]);
+  });
+
+  test('says of each code whether to retry as the code itself does', () => {
+    const text = textOf('docs/reference/errors.md');
+    const told = [...text.matchAll(/^### `(\w+)`$[^#]*^\*\*Retryable\.\*\* (Yes|No)/gm)];
+    const retryable = (code: string): boolean =>
+      code in adviceByCode
+        ? adviceByCode[code as ProblemCode] === 'retry-same-key'
+        : new IdempotencyError(code as 'key_missing', '', { field: '' }).retryable;
+    expect(told.map(([, code = '', word]) => [code, word])).toEqual(
+      headings.map((code) => [code, retryable(code) ? 'Yes' : 'No']),
+    );
   });
 });
 
@@ -116,20 +130,6 @@ function errorCodes(): string[] {
   const body = declaration('packages/oncekey/src/core/errors.ts', 'ErrorDetails')['body'];
   if (!isNode(body)) return [];
   return (body['body'] as SyntaxNode[]).map(({ key }) => String((key as SyntaxNode)['name']));
-}
-
-/** Codes of HTTP refusals, as text in the protocol's own files. */
-function problemCodes(): string[] {
-  const codes = new Set<string>();
-  for (const path of ['packages/oncekey/src/protocol.ts', 'packages/oncekey/src/http/problem.ts']) {
-    if (!existsSync(join(root, path))) continue;
-    for (const node of nodesOf(parseSource(path, textOf(path)).program)) {
-      const code = node['value'];
-      if (node.type === 'Literal' && typeof code === 'string' && /^(idempotency_[a-z_]+|request_too_large)$/.test(code))
-        codes.add(code);
-    }
-  }
-  return [...codes];
 }
 
 /** The string literals of an exported union type. */
