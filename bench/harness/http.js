@@ -1,0 +1,89 @@
+/**
+ * HTTP contenders: servers and one load generator in processes of their own, measured in
+ * requests a second over 64 connections. Replays repeat sixteen keys that were warmed up
+ * before; firsts never use a key twice.
+ */
+import { startChild } from './process.js';
+import { playRounds, ratioOf, spreadOf } from './rounds.js';
+
+/** @typedef {import('./process.js').Child} Child */
+/** @typedef {import('./report.js').Figure} Figure */
+
+/**
+ * @typedef {object} HttpContender
+ * @property {string} name
+ * @property {number} port
+ * @property {'none' | 'fresh' | 'repeat'} keys
+ */
+
+export const connections = 64;
+const repeatedKeys = 16;
+
+/**
+ * How long to measure.
+ * @param {boolean} quick
+ */
+export function effort(quick) {
+  return quick ? { rounds: 5, roundMs: 700 } : { rounds: 9, roundMs: 1500 };
+}
+
+/**
+ * Measures `contenders` against each other.
+ * @param {string} title
+ * @param {readonly HttpContender[]} contenders
+ * @param {boolean} quick
+ */
+export async function playHttp(title, contenders, quick) {
+  const { rounds, roundMs } = effort(quick);
+  const load = await startChild('harness/load.js');
+  try {
+    const measured = contenders.map(({ name, port, keys }) => ({
+      name,
+      async measure() {
+        const ask = { port, path: '/charges', keys, connections, durationMs: roundMs };
+        const { requests, elapsedMs } = await load.ask(ask);
+        return (requests / elapsedMs) * 1000;
+      },
+    }));
+    for (const { port, keys } of contenders) {
+      if (keys === 'repeat') await warmUp(load, port);
+    }
+    return await playRounds(title, measured, rounds);
+  } finally {
+    load.end();
+  }
+}
+
+/**
+ * Gets the first answer of every repeated key, one at a time, so that no replay meets its own first still in progress.
+ * @param {Child} load
+ * @param {number} port
+ */
+async function warmUp(load, port) {
+  for (let firstKey = 0; firstKey < repeatedKeys; firstKey += 1) {
+    await load.ask({ port, path: '/charges', keys: 'repeat', connections: 1, durationMs: 0, requests: 1, firstKey });
+  }
+}
+
+/**
+ * The figure of one contender against another.
+ * @param {Map<string, number[]>} rates
+ * @param {{ name: string, metric: string, contender: string, baseline: string, goal?: number }} what
+ * @returns {Figure}
+ */
+export function httpFigure(rates, { name, metric, contender, baseline, goal }) {
+  const { median, min, max } = ratioOf(rates, contender, baseline);
+  const rateOf = (/** @type {string} */ one) => spreadOf(rates.get(one) ?? []).median;
+  return {
+    name,
+    metric,
+    ratio: median,
+    min,
+    max,
+    rounds: rates.get(contender)?.length ?? 0,
+    baseline,
+    rate: rateOf(contender),
+    baselineRate: rateOf(baseline),
+    ...(goal === undefined ? {} : { goal, better: 'higher' }),
+  };
+}

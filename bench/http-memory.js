@@ -1,0 +1,72 @@
+/**
+ * The library over memory in front of a handler, beside the handler alone: node:http and
+ * Express 5, first and replayed answers, and the bytes that a finished record costs.
+ */
+import { connections, httpFigure, playHttp } from './harness/http.js';
+import { startChild } from './harness/process.js';
+
+/** @typedef {import('./harness/report.js').Figure} Figure */
+
+const frameworks = [
+  { name: 'node-memory', file: 'servers/node.js', baseline: 'node', firstGoal: 0.75, replayGoal: 0.95 },
+  { name: 'express-memory', file: 'servers/express.js', baseline: 'express', firstGoal: 0.95, replayGoal: 1.2 },
+];
+
+/**
+ * @param {boolean} quick
+ * @returns {Promise<Figure[]>}
+ */
+export async function httpMemory(quick) {
+  const figures = [];
+  for (const framework of frameworks) figures.push(...(await compare(framework, quick)));
+  figures.push(await bytesPerRecord(quick));
+  return figures;
+}
+
+/**
+ * @param {(typeof frameworks)[number]} framework
+ * @param {boolean} quick
+ */
+async function compare({ name, file, baseline, firstGoal, replayGoal }, quick) {
+  const bare = await startChild(file, ['bare']);
+  // Firsts fill their own server's memory; replays meet a small one, as they would behind a sweep.
+  const first = await startChild(file, ['memory']);
+  const replay = await startChild(file, ['memory']);
+  try {
+    const contenders = [
+      { name: baseline, port: bare.first.port, keys: /** @type {const} */ ('fresh') },
+      { name: 'first', port: first.first.port, keys: /** @type {const} */ ('fresh') },
+      { name: 'replay', port: replay.first.port, keys: /** @type {const} */ ('repeat') },
+    ];
+    const rates = await playHttp(name, contenders, quick);
+    return [
+      httpFigure(rates, { name, metric: 'first', contender: 'first', baseline, goal: firstGoal }),
+      httpFigure(rates, { name, metric: 'replay', contender: 'replay', baseline, goal: replayGoal }),
+    ];
+  } finally {
+    for (const child of [bare, first, replay]) child.end();
+  }
+}
+
+/**
+ * All that a process keeps for a finished record: labels, fingerprint, head and a 300-byte body.
+ * @param {boolean} quick
+ * @returns {Promise<Figure>}
+ */
+async function bytesPerRecord(quick) {
+  const requests = quick ? 20_000 : 50_000;
+  const server = await startChild('servers/node.js', ['memory'], ['--expose-gc']);
+  const load = await startChild('harness/load.js');
+  try {
+    const ask = { port: server.first.port, path: '/charges', keys: 'fresh', connections, durationMs: 0 };
+    await load.ask({ ...ask, requests: 2000 });
+    const before = (await server.ask({})).bytes;
+    await load.ask({ ...ask, requests });
+    const value = ((await server.ask({})).bytes - before) / requests;
+    const figure = { name: 'memory-record', metric: 'bytes', value, unit: 'B', min: value, max: value, rounds: 1 };
+    return { ...figure, goal: 1024, better: 'lower' };
+  } finally {
+    server.end();
+    load.end();
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * `npm run bench -- [NAME …] [--json] [--quick]`: measures ratios beside a baseline in the
+ * same minutes, on standard output; progress goes to standard error. Figures are told, not
+ * asserted: a missed goal does not change the exit code.
+ */
+import { parseArgs } from 'node:util';
+import { gateway } from './gateway.js';
+import { writeFigures } from './harness/report.js';
+import { httpMemory } from './http-memory.js';
+import { sqlite } from './sqlite.js';
+
+const benchmarks = new Map([
+  ['http-memory', httpMemory],
+  ['gateway', gateway],
+  ['sqlite', sqlite],
+]);
+
+const usage = `usage: npm run bench -- [NAME …] [--json] [--quick]\nnames: ${[...benchmarks.keys()].join(', ')}\n`;
+
+/** @returns {{ names: readonly string[], json: boolean, quick: boolean } | string} What was asked for, or what is wrong with it. */
+function askedFor() {
+  try {
+    const options = { json: { type: 'boolean' }, quick: { type: 'boolean' } };
+    const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    const unknown = positionals.filter((name) => !benchmarks.has(name));
+    if (unknown.length > 0) return `no benchmark is named ${unknown.join(', ')}`;
+    const names = positionals.length > 0 ? positionals : [...benchmarks.keys()];
+    return { names, json: values.json === true, quick: values.quick === true };
+  } catch (error) {
+    return /** @type {Error} */ (error).message;
+  }
+}
+
+const asked = askedFor();
+if (typeof asked === 'string') {
+  process.stderr.write(`bench: ${asked}\n${usage}`);
+  process.exitCode = 2;
+} else {
+  const figures = [];
+  for (const name of asked.names) {
+    const measured = (await benchmarks.get(name)?.(asked.quick)) ?? [];
+    if (asked.json) writeFigures(measured, true);
+    figures.push(...measured);
+  }
+  if (!asked.json) writeFigures(figures, false);
+}
