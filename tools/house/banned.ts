@@ -17,6 +17,14 @@ const clockOnly: ReadonlyMap<string, string> = new Map([
   ['setInterval', 'clock.after()'],
   ['scheduler.wait', 'clock.after()'],
 ]);
+/** `path use`, and why it may stay; an excuse that nobody needs any more must go. */
+export const excused: Readonly<Record<string, string>> = {
+  'packages/oncekey/src/stores/sqlite/queue.ts scheduler.wait':
+    'a retry of a busy file must go on while an injected clock stands still, and must keep the process alive',
+  'packages/oncekey/src/testing/contract/case.ts scheduler.wait':
+    'a store on another machine judges by its own clock, which cannot be injected, only waited for',
+};
+
 const nowhere: ReadonlyMap<string, string> = new Map([
   ['console', 'onEvent, or process.stdout in the command line'],
   ['any', 'unknown'],
@@ -25,14 +33,14 @@ const nowhere: ReadonlyMap<string, string> = new Map([
   ['FIXME', 'mend it'],
 ]);
 
-/** Uses of what is banned. */
-export function bannedUses(sources: readonly Source[]): Breach[] {
+/** Uses of what is banned, but for the excused ones. */
+export function bannedUses(sources: readonly Source[], excuses: Readonly<Record<string, string>> = excused): Breach[] {
   return sources.flatMap((source) => {
     const uses = [...nodesOf(source.program)].map((node) => ({ use: useOf(node), start: node.start }));
     for (const { value, start } of source.comments) uses.push({ use: markIn(value), start });
     return uses.flatMap(({ use, start }) => {
       const instead = insteadOf(source.path, use);
-      if (instead === undefined) return [];
+      if (instead === undefined || `${source.path} ${use}` in excuses) return [];
       return [{ path: source.path, line: lineAt(source.text, start), message: `${use}: use ${instead}` }];
     });
   });
