@@ -24,12 +24,12 @@ export class ObservedTape implements Tape {
     this.#tape.chunk(bytes, given);
   }
 
-  end(): Send {
-    return this.#behind(this.#tape.end(true));
+  end(sent: boolean): Send {
+    return this.#behind(this.#tape.end(sent));
   }
 
-  fail(error: unknown): Send {
-    return this.#behind(this.#tape.fail(error, true));
+  fail(error: unknown, sent: boolean): Send {
+    return this.#behind(this.#tape.fail(error, sent));
   }
 
   cut(): MaybePromise<void> {

@@ -1,0 +1,79 @@
+/**
+ * A fetch Request in the protocol's terms. Its body is read from a clone, so that the
+ * handler gets the very request that came, unread. Holds at most the limit.
+ */
+import type { MaybePromise } from '../core/maybe.ts';
+import { emptyBody } from './fingerprint.ts';
+import type { Ask, AskBody, ScopeAnswer } from './seam.ts';
+
+const noLines: readonly string[] = [];
+
+/** One fetch request as an {@link Ask}. */
+export class FetchAsk implements Ask {
+  readonly method: string;
+  readonly waitUntil?: (work: Promise<unknown>) => void;
+  readonly #request: Request;
+  readonly #scope: (request: Request) => MaybePromise<ScopeAnswer>;
+
+  constructor(
+    request: Request,
+    scope: (request: Request) => MaybePromise<ScopeAnswer>,
+    waitUntil: ((work: Promise<unknown>) => void) | undefined,
+  ) {
+    this.method = request.method;
+    this.#request = request;
+    this.#scope = scope;
+    if (waitUntil !== undefined) this.waitUntil = waitUntil;
+  }
+
+  /** Taken from the address, which this runtime has normalised already. */
+  get target(): string {
+    const { url } = this.#request;
+    const start = url.indexOf('/', url.indexOf('://') + 3);
+    const end = url.indexOf('#', start);
+    return start === -1 ? '/' : url.slice(start, end === -1 ? undefined : end);
+  }
+
+  /** Repeated lines have been joined before we could see them. */
+  headerLines(name: string): readonly string[] {
+    const value = this.#request.headers.get(name);
+    return value === null ? noLines : [value];
+  }
+
+  body(limitBytes: number): MaybePromise<AskBody> {
+    const request = this.#request;
+    if (request.body === null) return emptyBody;
+    return readAll(request.clone().body, limitBytes);
+  }
+
+  scope(): MaybePromise<ScopeAnswer> {
+    return this.#scope(this.#request);
+  }
+}
+
+async function readAll(body: ReadableStream<Uint8Array> | null, limitBytes: number): Promise<AskBody> {
+  if (body === null) return emptyBody;
+  const reader = body.getReader();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    chunks.push(read.value);
+    bytes += read.value.length;
+    if (bytes <= limitBytes) continue;
+    // Its twin is not read yet: waiting for this end would be waiting for ever.
+    reader.cancel().catch(() => undefined);
+    return { kind: 'too-large' };
+  }
+  return { kind: 'bytes', bytes: joined(chunks, bytes) };
+}
+
+function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
+  if (chunks.length === 1 && chunks[0] !== undefined) return chunks[0];
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}

@@ -1,0 +1,391 @@
+/**
+ * Tapes the answer that a handler writes to a Node response, and holds back the one
+ * piece that would complete it until the outcome is stored (rule 14): a single
+ * `end(body)` whole, else the chunk that completes Content-Length, else the end marker.
+ * Everything else passes at once, with its own return values and callbacks, so that
+ * pipes live. The work goes on when the client has gone (rule 11).
+ *
+ * The methods are replaced on the one response by functions shared by all: no closure
+ * is made on the way of a request.
+ */
+import type { ServerResponse } from 'node:http';
+import type { Clock } from '../core/clock.ts';
+import { isPromise, type MaybePromise } from '../core/maybe.ts';
+import { checkGiven, headLines, withoutNames, type GivenHeaders } from './node-head.ts';
+import { sendAnswer } from './node-send.ts';
+import type { HeadEdit, Send, Tape } from './seam.ts';
+
+const captureKey: unique symbol = Symbol('oncekey.capture');
+
+type Callback = (error?: Error | null) => void;
+type Chunk = string | Uint8Array;
+
+/** Arguments of `write` and `end`, put in order. */
+interface Piece {
+  readonly chunk: Chunk | undefined;
+  readonly encoding: BufferEncoding | undefined;
+  readonly callback: Callback | undefined;
+}
+
+interface Captured extends ServerResponse {
+  [captureKey]: Capture;
+}
+
+/** What becomes of one response: taped while `open`, complete but unsent while `held`, untouched when `through`. */
+type Phase = 'open' | 'held' | 'through';
+
+/** How a response is captured. */
+export interface CaptureAsk {
+  readonly tape: Tape;
+  readonly edit: HeadEdit;
+  readonly clock: Clock;
+  /** How long an answer without a reader may stand still before it counts as broken off. */
+  readonly idleMs: number;
+}
+
+/** Starts to tape `response`. */
+export function capture(response: ServerResponse, ask: CaptureAsk): Capture {
+  return new Capture(response as Captured, ask);
+}
+
+/** The capture of one response. */
+export class Capture {
+  readonly #response: Captured;
+  readonly #ask: CaptureAsk;
+  readonly #before: ReturnType<ServerResponse['getHeaders']> | undefined;
+  readonly writeHead: ServerResponse['writeHead'];
+  readonly write: ServerResponse['write'];
+  readonly end: ServerResponse['end'];
+  readonly flushHeaders: ServerResponse['flushHeaders'];
+  readonly destroy: ServerResponse['destroy'];
+  phase: Phase = 'open';
+  /** Whether the current call is our own, on its way through Node. */
+  passing = false;
+  /** Whether only inner middleware is to see the head. */
+  #probing = false;
+  #given: { readonly message: string | undefined; readonly headers: GivenHeaders | undefined } | undefined;
+  #headTaped = false;
+  #begun = false;
+  /** Bytes that complete Content-Length; null when there is none. */
+  #bytesLeft: number | null = null;
+  #lastPiece: Piece | undefined;
+  #endPiece: Piece | undefined;
+  #activity = 0;
+
+  constructor(response: Captured, ask: CaptureAsk) {
+    this.#response = response;
+    this.#ask = ask;
+    this.#before = response.getHeaderNames().length > 0 ? response.getHeaders() : undefined;
+    this.writeHead = response.writeHead;
+    this.write = response.write;
+    this.end = response.end;
+    this.flushHeaders = response.flushHeaders;
+    this.destroy = response.destroy;
+    response[captureKey] = this;
+    response.writeHead = tapedWriteHead;
+    response.write = tapedWrite as ServerResponse['write'];
+    response.end = tapedEnd as Captured['end'];
+    response.flushHeaders = tapedFlushHeaders;
+    response.destroy = tapedDestroy;
+    response.on('close', closed);
+  }
+
+  /** What has been said of the answer, for a handler that asks while it is held. */
+  get ended(): boolean {
+    return this.#endPiece !== undefined;
+  }
+
+  /** Keeps an explicit head until the first byte leaves: until then the whole answer can still be exchanged. */
+  takeHead(status: number, message: string | undefined, headers: GivenHeaders | undefined): void {
+    if (this.#probing) return;
+    if (this.#begun || this.#given !== undefined) throw headAlreadySent();
+    if (headers !== undefined) checkGiven(headers);
+    this.#response.statusCode = status;
+    if (message !== undefined) this.#response.statusMessage = message;
+    this.#given = { message, headers };
+    define(this.#response, 'headersSent', headersSentTrue);
+  }
+
+  takeWrite(piece: Piece): boolean {
+    this.#activity++;
+    this.#tapeHead();
+    const bytes = this.#tapeChunk(piece);
+    if (this.#bytesLeft !== null && (this.#bytesLeft -= bytes) <= 0) {
+      this.#lastPiece = piece;
+      this.#settle();
+      return true;
+    }
+    return this.#pass(piece);
+  }
+
+  takeEnd(piece: Piece): void {
+    this.#tapeHead();
+    this.#tapeChunk(piece);
+    if (this.#begun && this.#bytesLeft === null && piece.chunk !== undefined) {
+      this.#pass({ ...piece, callback: undefined });
+      this.#endPiece = { chunk: undefined, encoding: undefined, callback: piece.callback };
+    } else this.#endPiece = piece;
+    this.#settle();
+  }
+
+  /** `end` after the answer was complete: waits for its turn, or is one too many. */
+  takeLateEnd(piece: Piece): void {
+    if (this.#endPiece === undefined) this.#endPiece = { ...piece, chunk: undefined };
+    else piece.callback?.(Object.assign(new Error('end was called twice'), { code: 'ERR_STREAM_ALREADY_FINISHED' }));
+  }
+
+  takeFlush(): void {
+    this.#tapeHead();
+    this.#begin();
+    this.#through(() => this.flushHeaders.call(this.#response));
+  }
+
+  /** The answer breaks off: what it was will not be known. */
+  cut(): void {
+    if (this.phase !== 'open') return;
+    this.phase = 'through';
+    const done = this.#ask.tape.cut();
+    if (isPromise(done)) done.catch(warn);
+  }
+
+  /** The handler threw; answers whether its error is still to be thrown on. */
+  fail(error: unknown): MaybePromise<boolean> {
+    if (this.phase !== 'open') return true;
+    this.phase = 'held';
+    const sent = this.#ask.tape.fail(error, this.#begun);
+    const go = (send: Send): boolean => {
+      this.#finish(send);
+      return send === 'send';
+    };
+    return isPromise(sent) ? sent.then(go) : go(sent);
+  }
+
+  /** The connection has gone while the handler is at work. */
+  lostReader(): void {
+    if (this.phase !== 'open') return;
+    // A source that was piped stops with its reader; whoever writes by himself goes on.
+    if (this.#begun && this.#response.listenerCount('unpipe') > 0) return this.cut();
+    this.#response.on('pipe', pipedToNobody);
+    if (this.#begun) this.#watch();
+  }
+
+  #watch(): void {
+    const seen = this.#activity;
+    this.#ask.clock.after(this.#ask.idleMs, () => {
+      if (this.#activity === seen) this.cut();
+      else if (this.phase === 'open') this.#watch();
+    });
+  }
+
+  #tapeHead(): void {
+    if (this.#headTaped) return;
+    this.#headTaped = true;
+    const response = this.#response;
+    if (this.#given === undefined && response.writeHead !== tapedWriteHead) {
+      // Middleware behind us sets headers at the last moment: let it, before the head is taped.
+      this.#probing = true;
+      response.writeHead(response.statusCode);
+      this.#probing = false;
+    }
+    const lines = headLines(response, this.#given?.headers);
+    this.#ask.tape.head(response.statusCode, lines);
+    for (const [name, value] of lines) {
+      const lower = name.toLowerCase();
+      if (lower === 'content-length') this.#bytesLeft = Number(value);
+      else if (this.#ask.edit.remove.includes(lower)) this.#removeHeader(lower);
+    }
+    for (const [name, value] of this.#ask.edit.add) response.setHeader(name, value);
+  }
+
+  #removeHeader(lower: string): void {
+    this.#response.removeHeader(lower);
+    const headers = this.#given?.headers;
+    if (headers !== undefined) {
+      this.#given = { message: this.#given?.message, headers: withoutNames(headers, [lower]) };
+    }
+  }
+
+  #tapeChunk({ chunk, encoding }: Piece): number {
+    if (chunk === undefined) return 0;
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
+    this.#ask.tape.chunk(bytes, typeof chunk === 'string');
+    return bytes.length;
+  }
+
+  /** Asks the tape whether the held piece may go. */
+  #settle(): void {
+    this.phase = 'held';
+    const send = this.#ask.tape.end(this.#begun);
+    if (!isPromise(send)) return this.#finish(send);
+    define(this.#response, 'headersSent', headersSentTrue);
+    define(this.#response, 'writableEnded', writableEndedHeld);
+    send
+      .then((answer) => this.#finish(answer))
+      .catch((error: unknown) => {
+        warn(error);
+        this.#finish('break');
+      });
+  }
+
+  #finish(send: Send): void {
+    this.phase = 'through';
+    const response = this.#response;
+    undefine(response, 'headersSent');
+    undefine(response, 'writableEnded');
+    if (send === 'break') this.destroy.call(response);
+    else if (send === 'send') this.#sendHeld();
+    else {
+      this.#clearHead();
+      this.#through(() => sendAnswer(response, send.instead, false));
+      this.#lastPiece?.callback?.();
+    }
+  }
+
+  #sendHeld(): void {
+    const last = this.#lastPiece;
+    const end = this.#endPiece;
+    if (last === undefined && end === undefined) return;
+    this.#begin();
+    if (last !== undefined) this.#through(() => call(this.#response, this.write, last));
+    if (end !== undefined) this.#through(() => call(this.#response, this.end, end));
+  }
+
+  #pass(piece: Piece): boolean {
+    this.#begin();
+    if (!this.#response.destroyed) return this.#through(() => call(this.#response, this.write, piece)) === true;
+    // Nobody listens any more; the writer must not wait for a drain that never comes.
+    if (piece.callback !== undefined) process.nextTick(piece.callback);
+    return true;
+  }
+
+  /** The head is final. */
+  #begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    const given = this.#given;
+    if (given === undefined) return;
+    undefine(this.#response, 'headersSent');
+    const { statusCode } = this.#response;
+    const args: unknown[] = [statusCode, given.message, given.headers].filter((one) => one !== undefined);
+    this.#through(() => Reflect.apply(this.writeHead, this.#response, args) as unknown);
+  }
+
+  /** Takes back what the handler set, and leaves what outer middleware had set before it. */
+  #clearHead(): void {
+    const response = this.#response;
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    for (const [name, value] of Object.entries(this.#before ?? {})) {
+      if (value !== undefined) response.setHeader(name, value);
+    }
+    response.statusMessage = '';
+  }
+
+  #through<T>(act: () => T): T {
+    const { passing } = this;
+    this.passing = true;
+    try {
+      return act();
+    } finally {
+      this.passing = passing;
+    }
+  }
+}
+
+function call(response: ServerResponse, method: unknown, { chunk, encoding, callback }: Piece): unknown {
+  return Reflect.apply(method as (...args: unknown[]) => unknown, response, [chunk, encoding, callback]);
+}
+
+function tapedWriteHead(this: Captured, status: number, ...rest: unknown[]): Captured {
+  const own = this[captureKey];
+  if (own.passing || own.phase === 'through') {
+    Reflect.apply(own.writeHead, this, [status, ...rest] as never);
+    return this;
+  }
+  const message = typeof rest[0] === 'string' ? rest[0] : undefined;
+  const headers = (message === undefined ? (rest[0] ?? rest[1]) : rest[1]) as GivenHeaders | undefined;
+  own.takeHead(status, message, headers);
+  return this;
+}
+
+function tapedWrite(this: Captured, chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
+  const own = this[captureKey];
+  if (own.passing || own.phase === 'through' || !isChunk(chunk)) {
+    return Reflect.apply(own.write, this, [chunk, encoding, callback] as never);
+  }
+  const piece = pieceOf(chunk, encoding, callback);
+  if (own.phase === 'open') return own.takeWrite(piece);
+  // More than Content-Length said, or after the end: there is no room for it in the answer.
+  piece.callback?.(Object.assign(new Error('write after end'), { code: 'ERR_STREAM_WRITE_AFTER_END' }));
+  return true;
+}
+
+function tapedEnd(this: Captured, chunk?: unknown, encoding?: unknown, callback?: unknown): Captured {
+  const own = this[captureKey];
+  if (own.passing || own.phase === 'through') {
+    Reflect.apply(own.end, this, [chunk, encoding, callback] as never);
+    return this;
+  }
+  const piece = typeof chunk === 'function' ? pieceOf(undefined, undefined, chunk) : pieceOf(chunk, encoding, callback);
+  if (own.phase === 'open') own.takeEnd(piece);
+  else own.takeLateEnd(piece);
+  return this;
+}
+
+function tapedFlushHeaders(this: Captured): void {
+  const own = this[captureKey];
+  if (own.phase === 'open' && !own.passing) own.takeFlush();
+  else own.flushHeaders.call(this);
+}
+
+function tapedDestroy(this: Captured, error?: Error): Captured {
+  const own = this[captureKey];
+  own.cut();
+  own.destroy.call(this, error);
+  return this;
+}
+
+function closed(this: Captured): void {
+  this[captureKey].lostReader();
+}
+
+function pipedToNobody(this: Captured, source: { once(event: 'close', listener: () => void): unknown }): void {
+  source.once('close', () => this[captureKey].cut());
+}
+
+function pieceOf(chunk: unknown, encoding: unknown, callback: unknown): Piece {
+  const last = typeof encoding === 'function' ? encoding : callback;
+  return {
+    chunk: isChunk(chunk) ? chunk : undefined,
+    encoding: typeof encoding === 'string' ? (encoding as BufferEncoding) : undefined,
+    callback: typeof last === 'function' ? (last as Callback) : undefined,
+  };
+}
+
+function isChunk(chunk: unknown): chunk is Chunk {
+  return typeof chunk === 'string' || chunk instanceof Uint8Array;
+}
+
+function headersSentTrue(this: Captured): boolean {
+  return this[captureKey].phase !== 'through';
+}
+
+function writableEndedHeld(this: Captured): boolean {
+  return this[captureKey].ended;
+}
+
+function define(response: ServerResponse, name: 'headersSent' | 'writableEnded', get: () => boolean): void {
+  Object.defineProperty(response, name, { get, configurable: true });
+}
+
+function undefine(response: ServerResponse, name: 'headersSent' | 'writableEnded'): void {
+  if (Object.hasOwn(response, name)) Reflect.deleteProperty(response, name);
+}
+
+function headAlreadySent(): Error {
+  const message = 'Cannot write headers after they are sent to the client';
+  return Object.assign(new Error(message), { code: 'ERR_HTTP_HEADERS_SENT' });
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error));
+}

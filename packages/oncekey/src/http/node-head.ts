@@ -1,0 +1,70 @@
+/**
+ * The head of a Node answer as lines: what `setHeader` collected and what `writeHead` was
+ * given, merged as Node merges them. Repeated lines, their order and their case stay.
+ */
+import {
+  validateHeaderName,
+  validateHeaderValue,
+  type OutgoingHttpHeader,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+} from 'node:http';
+import type { HeaderLine } from '../core/outcome.ts';
+
+/** Headers in the forms that `writeHead` takes: an object, a flat list or a list of pairs. */
+export type GivenHeaders =
+  | OutgoingHttpHeaders
+  | readonly OutgoingHttpHeader[]
+  | readonly (readonly [string, OutgoingHttpHeader])[];
+
+/** Node has had it since 15.4; its types forget it. */
+interface RawNames {
+  getRawHeaderNames(): string[];
+}
+
+/** The lines of the head; `given` wins over what was set before. */
+export function headLines(response: ServerResponse, given: GivenHeaders | undefined): HeaderLine[] {
+  const lines: HeaderLine[] = [];
+  const own = given === undefined ? undefined : givenLines(given);
+  const overridden = own && new Set(own.map(([name]) => name.toLowerCase()));
+  for (const name of (response as ServerResponse & RawNames).getRawHeaderNames()) {
+    if (!overridden?.has(name.toLowerCase())) addLines(lines, name, response.getHeader(name));
+  }
+  if (own !== undefined) lines.push(...own);
+  return lines;
+}
+
+/** Throws, as Node does, for a header that cannot be sent. */
+export function checkGiven(given: GivenHeaders): void {
+  for (const [name, value] of givenLines(given)) {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+  }
+}
+
+/** The same headers without those of the lower-case `names`, as a flat list. */
+export function withoutNames(given: GivenHeaders, names: readonly string[]): string[] {
+  return givenLines(given)
+    .filter(([name]) => !names.includes(name.toLowerCase()))
+    .flat();
+}
+
+function givenLines(given: GivenHeaders): HeaderLine[] {
+  const lines: HeaderLine[] = [];
+  if (!Array.isArray(given)) {
+    for (const [name, value] of Object.entries(given as OutgoingHttpHeaders)) addLines(lines, name, value);
+  } else if (Array.isArray(given[0])) {
+    for (const [name, value] of given as [string, OutgoingHttpHeader][]) addLines(lines, name, value);
+  } else {
+    for (let at = 0; at < given.length; at += 2) {
+      addLines(lines, String(given[at]), given[at + 1] as OutgoingHttpHeader);
+    }
+  }
+  return lines;
+}
+
+function addLines(lines: HeaderLine[], name: string, value: OutgoingHttpHeader | undefined): void {
+  if (value === undefined) return;
+  if (!Array.isArray(value)) lines.push([name, String(value)]);
+  else for (const one of value) lines.push([name, String(one)]);
+}

@@ -1,0 +1,34 @@
+/**
+ * Writes a whole answer to a Node response, exactly: status, every header line, the
+ * stored bytes. Headers that outer middleware has set stay unless the answer has its own.
+ */
+import { ServerResponse } from 'node:http';
+import type { Answer } from './seam.ts';
+
+const { writeHead: plainWriteHead, end: plainEnd } = ServerResponse.prototype;
+
+/** Sends `answer`; with `close` the connection ends after it, because the request's body lies unread in it. */
+export function sendAnswer(response: ServerResponse, answer: Answer, close: boolean): void {
+  if (close) response.shouldKeepAlive = false;
+  const { status, headers } = answer;
+  const body = Buffer.from(answer.body.buffer, answer.body.byteOffset, answer.body.byteLength);
+  if (response.writeHead === plainWriteHead && response.end === plainEnd) {
+    response.writeHead(status, headers.flat());
+  } else {
+    // Middleware that watches the head must see it being set, line by line.
+    response.statusCode = status;
+    setLines(response, headers);
+  }
+  if (body.length === 0) response.end();
+  else response.end(body);
+}
+
+function setLines(response: ServerResponse, headers: Answer['headers']): void {
+  const seen = new Set<string>();
+  for (const [name, value] of headers) {
+    const lower = name.toLowerCase();
+    if (seen.has(lower)) response.appendHeader(name, value);
+    else response.setHeader(name, value);
+    seen.add(lower);
+  }
+}
