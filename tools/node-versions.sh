@@ -14,8 +14,7 @@ trap 'rm -rf "$folder"' EXIT
 for version in "$@"; do
   mkdir "$folder/node$version"
   (cd "$folder/node$version" && npm install --silent --no-save --prefix . "node@$version" < /dev/null)
-  # The package puts its real binary beside it, in a package of the platform's own.
-  binary="$(dirname "$(find -L "$folder/node$version/node_modules" -path '*/bin/node' -type f | head -n 1)")"
+  binary="$folder/node$version/node_modules/node/bin"
   PATH="$binary:$PATH" "$root/tools/clone-check.sh" --install-only
   PATH="$binary:$PATH" node --disable-warning=ExperimentalWarning "$root/tools/smoke.js" "$folder/smoke-$version.db"
 done

@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import type { Manifest } from './packages.ts';
 import { entriesOf, exportsBreaches, lopsidedSubpaths } from './packages.ts';
 import { filesUnder, parseSource, root, sourcesUnder, textOf, told } from './source.ts';
+import { thickEntries } from './thin.ts';
 
 const manifestOf = (folder: string): Manifest => JSON.parse(textOf(`${folder}/package.json`)) as Manifest;
 const folders = readdirSync(join(root, 'packages')).map((name) => `packages/${name}`);
@@ -58,6 +59,23 @@ describe('exports map against source', () => {
   test('types of another file are noticed', () => {
     const exports = { './a': { types: './dist/b.d.ts', default: './dist/a.js' } };
     expect(lopsidedSubpaths({ name: 'p', version: '0', exports })).toEqual(['./a']);
+  });
+});
+
+describe('entries of frameworks', () => {
+  const entry = (text: string): ReturnType<typeof parseSource> => parseSource('packages/oncekey/src/http/x.ts', text);
+
+  test('are two translations and no more', () => {
+    const files = entriesOf(manifestOf('packages/oncekey')).filter((path) => /^src\/http\/(?!index)/.test(path));
+    const sources = files.map((path) => parseSource(path, textOf(`packages/oncekey/${path}`)));
+    expect(sources.length).toBeGreaterThan(0);
+    expect(told(thickEntries(sources))).toEqual([]);
+  });
+
+  test('that know a status, know a header or grow are noticed', () => {
+    expect(thickEntries([entry('if (status === 409) retry();')])).toHaveLength(1);
+    expect(thickEntries([entry("request.headers['idempotency-key'];")])).toHaveLength(1);
+    expect(thickEntries([entry('\n'.repeat(101))])).toHaveLength(1);
   });
 });
 

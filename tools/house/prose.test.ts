@@ -95,6 +95,15 @@ describe('the documents', () => {
     expect(dead).toEqual([]);
   });
 
+  test('tests that are cited exist', () => {
+    const cited = pages.flatMap(({ path, text }) =>
+      [...text.matchAll(/`([\w/.-]+\.ts)` › "([^"]+)"/g)].map(([, file = '', title = '']) => ({ path, file, title })),
+    );
+    const gone = cited.filter(({ file, title }) => !existsSync(join(root, file)) || !textOf(file).includes(title));
+    expect(gone).toEqual([]);
+    expect(cited.map(({ path }) => path)).toContain('docs/concepts/promises.md');
+  });
+
   test('the test command of .ci/run is the one of the README', () => {
     const command = 'npm ci && npm test';
     expect(textOf('.ci/run').split('\n')).toContain(command);
