@@ -12,7 +12,17 @@ import { exportedDeclarations } from './documented.ts';
 import type { Page } from './prose.ts';
 import { blocksOf, headingsOf, machineTraces, unnamedFences } from './prose.ts';
 import type { SyntaxNode } from './source.ts';
-import { filesUnder, isNode, nodesOf, parseSource, root, sourcesUnder, textOf, told } from './source.ts';
+import {
+  filesUnder,
+  isNode,
+  nodesOf,
+  parseSource,
+  root,
+  shippedSources,
+  sourcesUnder,
+  textOf,
+  told,
+} from './source.ts';
 
 const pageOf = (path: string): Page => ({ path, text: textOf(path) });
 const textual = /(\.(ts|js|mjs|json|md|sh|yml|yaml|html|css|sql|txt)|\.ci\/run|LICENSE|\.gitignore|rc)$/;
@@ -42,6 +52,12 @@ describe('docs/reference/errors.md', () => {
 
   test('has one heading for each code, and none without a code', () => {
     expect(headings.toSorted()).toEqual([...errorCodes(), ...Object.keys(adviceByCode)].toSorted());
+  });
+
+  test('has no code that nobody throws', () => {
+    const sources = shippedSources().filter(({ path }) => path !== 'packages/oncekey/src/core/errors.ts');
+    const used = (code: string): boolean => sources.some(({ text }) => text.includes(`'${code}'`));
+    expect(errorCodes().filter((code) => !used(code))).toEqual([]);
   });
 
   test('tells of each what happened, what to do and whether to retry', () => {
