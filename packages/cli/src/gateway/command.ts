@@ -5,6 +5,7 @@
  */
 import { Command, Option } from 'commander';
 import { flags, type Flag } from './flags.ts';
+import { settle } from './settings.ts';
 import { gather, type Given } from './sources.ts';
 
 const examples = `
@@ -33,8 +34,10 @@ export function gatewayCommand(): Command {
     command.on(`option:${flag.name}`, (text: string | null) => collect(given, flag, text ?? 'true'));
   }
   return command.action(async () => {
+    const settings = settle(gather(given, process.env));
+    // Only now what takes a while to load: a wrong flag is told at once.
     const { runGateway } = await import('./run.ts');
-    await runGateway(gather(given, process.env), process.env);
+    await runGateway(settings, process.env);
   });
 }
 

@@ -12,8 +12,7 @@ import { openMetrics } from './metrics.ts';
 import { refusals } from './refuse.ts';
 import { scopeFinder } from './scope.ts';
 import { listen, openFront, serviceLimits, type Limits } from './server.ts';
-import { settle, type GatewaySettings } from './settings.ts';
-import type { GivenSettings } from './sources.ts';
+import type { GatewaySettings } from './settings.ts';
 import { openStore } from './store.ts';
 import { startSweeping } from './sweep.ts';
 import { openTunnels } from './tunnel.ts';
@@ -31,9 +30,9 @@ export interface Gateway {
 }
 
 /** Runs one until a signal ends it; the process ends with it. Throws a `Refusal` when it cannot start. */
-export async function runGateway(given: GivenSettings, environment: NodeJS.ProcessEnv): Promise<void> {
+export async function runGateway(settings: GatewaySettings, environment: NodeJS.ProcessEnv): Promise<void> {
   const log = openLog(environment['ONCEKEY_LOG_LEVEL']);
-  const gateway = await startGateway(settle(given), log, serviceLimits);
+  const gateway = await startGateway(settings, log, serviceLimits);
   process.stdout.write(`${JSON.stringify({ event: 'listening', url: gateway.url })}\n`);
   const end = (signal: NodeJS.Signals): void => {
     log.info({ event: 'ending', signal }, 'finishing what was sent upstream');
