@@ -55,11 +55,11 @@ export function terminalNarrator(screen: Screen): Narrator {
     },
     summary: (reports) => drawSummary(reports, colors, line),
     staying(gatewayUrl, authorization) {
-      line(colors.bold('It stays up. Try it from another terminal (Ctrl-C ends it and removes its files):'));
+      line(colors.bold('It stays up: try it from another terminal. Ctrl-C ends it.'));
       line();
       line(`curl -i ${gatewayUrl}/charges \\`);
-      line(`  -H 'Authorization: ${authorization}' -H 'Content-Type: application/json' \\`);
-      line(`  -H 'Idempotency-Key: "coffee-1"' \\`);
+      line(`  -H 'Authorization: ${authorization}' -H 'Idempotency-Key: "coffee-1"' \\`);
+      line(`  -H 'Content-Type: application/json' \\`);
       line(`  -d '{"order":"coffee-1","amount":350,"currency":"EUR"}'`);
       line();
       paragraph(`Send it again: the same charge comes back, and the head of the answer says so:`);
