@@ -136,7 +136,13 @@ describe('what is wrong is told in one line, with exit code 2', () => {
 
   it('says when the address is in use', async () => {
     const { code, stderr } = await runProgram([
-      ...['gateway', '--upstream', url, '--store', 'memory:', '--listen', `127.0.0.1:${upstream.port}`],
+      'gateway',
+      '--upstream',
+      url,
+      '--store',
+      'memory:',
+      '--listen',
+      `127.0.0.1:${upstream.port}`,
     ]);
     expect(code).toBe(2);
     expect(stderr).toMatch(/oncekey: --listen: cannot listen on .*EADDRINUSE/);

@@ -10,7 +10,7 @@ export interface WireAnswer {
   /** Name and value, as sent, in order. */
   readonly lines: readonly (readonly [string, string])[];
   /** Values of one field, in order. */
-  header(name: string): string[];
+  readonly header: (name: string) => string[];
   /** With chunks taken off. */
   readonly body: Buffer;
   /** Whether the body came to its declared end. */
