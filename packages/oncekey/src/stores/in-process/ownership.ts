@@ -17,7 +17,7 @@ import type {
   SaveStepAnswer,
   Token,
 } from '../../core/store.ts';
-import { HeldRecord, noSteps } from './held-record.ts';
+import { HeldRecord, inOnePiece, noSteps } from './held-record.ts';
 import { decide, full, openUp, settle, startLease, type RecordKeeping } from './record-keeping.ts';
 import { fingerprintsAgree, ownOutcome, ownStep, withStep } from './record-rules.ts';
 import { weighStep } from './record-weight.ts';
@@ -60,7 +60,7 @@ function refusal(record: HeldRecord, ask: ClaimAsk, now: number): ClaimAnswer | 
 function takeOver(keeping: RecordKeeping, record: HeldRecord, ask: ClaimAsk, now: number): Granted {
   decide(keeping, record, () => {
     record.stage = 'owned';
-    record.token = ask.token;
+    record.token = inOnePiece(ask.token);
     record.attempt++;
     record.fingerprint ??= ask.fingerprint;
     record.lastSeenAtMs = keeping.clock.nowMs();
