@@ -202,9 +202,47 @@ const plants: Readonly<Record<string, Plant>> = {
   }),
 };
 
+/** The case that must catch each bug; others may too. */
+const catchers: Readonly<Record<string, string>> = {
+  'complete without looking at the token': 'complete-stranger',
+  'release by anyone': 'release-stranger',
+  'extend by anyone': 'extend-stranger',
+  'steps by anyone': 'step-stranger',
+  'a takeover keeps the attempt': 'abandoned-rerun',
+  'a takeover loses the steps': 'abandoned-steps-given',
+  'a takeover despite another fingerprint': 'fingerprint-takeover-differing',
+  'hold is not heeded': 'abandoned-hold',
+  'a live owner is robbed': 'claim-in-progress',
+  'the owner who repeats his claim is told in-progress': 'claim-again-by-owner',
+  'a repeated claim does not renew the lease': 'claim-again-fresh-lease',
+  'a late owner is refused': 'complete-late',
+  'the second completion wins': 'complete-again',
+  'an abandoned record counts as completed by its first claim': 'abandoned-rerun',
+  'released at once though steps were saved': 'open-claim',
+  'the retention counts from the claim': 'retention-from-completion',
+  'an erased record leaves no tombstone': 'erase-completed',
+  'a live record is erased': 'erase-in-progress',
+  'an erased record keeps its labels': 'erase-labels',
+  'the sweep takes live records': 'sweep-spares-live',
+  'a conflict overwrites the fingerprint': 'note-decides-nothing-completed',
+  'a replay is counted once, whatever its count': 'note-replays',
+  'resolve does not look at the revision': 'resolve-lower-revision',
+  'resolve forgets who did it': 'resolve-audited',
+  'list takes the beginning of a scope for the whole': 'list-scope-whole',
+  'list ends after its first page': 'list-pages',
+  'put replaces an equal revision': 'put-equal-revision',
+  'repeated header lines become one': 'outcome-repeated-lines',
+  'bodies pass through UTF-8': 'bytes-every-byte',
+  'ids are cut': 'claim-ids-differ-in-last-digit',
+  'looking comes before claiming, with a pause between': 'concurrent-claims',
+  'a watcher is never told': 'watch-complete',
+  'a watcher is told after he has stopped': 'watch-ended',
+};
+
 describe('the contract catches', () => {
-  test.for(Object.entries(plants))('%s', async ([, plant]) => {
-    expect(await failures(casesOf(plant))).not.toEqual([]);
+  test.for(Object.entries(plants))('%s', async ([bug, plant]) => {
+    const catcher = casesOf(plant).filter(({ id }) => id === catchers[bug]);
+    expect(await failures(catcher)).toEqual([catchers[bug]]);
   });
 });
 
@@ -217,8 +255,9 @@ describe('the contract', () => {
     const cases = casesOf(() => ({}));
     expect(cases.length).toBeGreaterThanOrEqual(150);
     expect(new Set(cases.map(({ id }) => id)).size).toBe(cases.length);
-    expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length);
-    for (const { id } of cases) expect(id).toMatch(/^[a-z0-9]+(-[A-Za-z0-9.]+)*$/);
+    const names = cases.map(({ name }) => name);
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+    for (const { id } of cases) expect(id).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
   });
 
   test('holds for a store whose time cannot be moved, and for all cases at once on one store', async () => {

@@ -50,6 +50,14 @@ async function mustRefuse(t: CaseContext, limit: number): Promise<void> {
   );
 }
 
+const refusedLimits = [
+  ['zero', 0],
+  ['over-thousand', 1001],
+  ['negative', -1],
+  ['fraction', 1.5],
+  ['not-a-number', Number.NaN],
+] as const;
+
 /** Cases of `list`. */
 export const listCases: readonly CaseDefinition[] = [
   list('scope', 'a scope finds its records and no other', async (t) => {
@@ -224,7 +232,7 @@ export const listCases: readonly CaseDefinition[] = [
     assert.equal((await t.store.list({ scope, limit: 1 })).records.length, 1);
     assert.equal((await t.store.list({ scope, limit: 1000 })).records.length, ids.length);
   }),
-  ...[0, 1001, -1, 1.5, Number.NaN].map((limit) =>
-    list(`limit-${limit}`, `a limit of ${limit} is refused by name`, (t) => mustRefuse(t, limit)),
+  ...refusedLimits.map(([id, limit]) =>
+    list(`limit-${id}`, `a limit of ${limit} is refused by name`, (t) => mustRefuse(t, limit)),
   ),
 ];

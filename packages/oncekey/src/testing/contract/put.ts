@@ -116,7 +116,7 @@ export const putCases: readonly CaseDefinition[] = [
     assert.equal((await t.claim(t.ask(hold), 'abandoned')).attempt, 3);
     await t.grant(t.ask({ ...hold, ifAbandoned: 'rerun' }), 4);
   }),
-  putting('open', 'an open record is granted as the next attempt with its steps', async (t) => {
+  putting('open', 'an open record that was put is granted as the next attempt with its steps', async (t) => {
     const bytes = Uint8Array.of(9, 0, 9);
     const steps = [
       { name: 'b', bytes },
