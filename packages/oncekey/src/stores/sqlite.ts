@@ -5,7 +5,28 @@
  * must agree about them: one machine, one clock, and no file on a network file system.
  */
 import { type Clock, systemClock } from '../core/clock.ts';
-import type { ListAsk, ListPage, Note, RecordId, Store, SweepAnswer } from '../core/store.ts';
+import type {
+  ClaimAnswer,
+  ClaimAsk,
+  CompleteAnswer,
+  CompleteAsk,
+  DurationMs,
+  EraseAnswer,
+  ExtendAnswer,
+  ListAsk,
+  ListPage,
+  Note,
+  RecordId,
+  ReleaseAnswer,
+  ResolveAnswer,
+  ResolveAsk,
+  SavedStep,
+  SaveStepAnswer,
+  Store,
+  StoredRecord,
+  SweepAnswer,
+  Token,
+} from '../core/store.ts';
 import { checkListLimit } from './in-process/record-rules.ts';
 import { Watchers } from './in-process/watchers.ts';
 import { fileSource, handleSource } from './sqlite/connection.ts';
@@ -29,7 +50,23 @@ export interface SqliteOptions {
 }
 
 /** {@link Store} with promises and with all that is optional. */
-export type SqliteStore = Required<Omit<Store, 'bind'>>;
+export interface SqliteStore extends Store {
+  claim(ask: ClaimAsk): Promise<ClaimAnswer>;
+  extend(id: RecordId, token: Token, leaseMs: number): Promise<ExtendAnswer>;
+  complete(ask: CompleteAsk): Promise<CompleteAnswer>;
+  release(id: RecordId, token: Token, keepMs: DurationMs): Promise<ReleaseAnswer>;
+  read(id: RecordId): Promise<StoredRecord | undefined>;
+  saveStep(id: RecordId, token: Token, step: SavedStep): Promise<SaveStepAnswer>;
+  put(record: StoredRecord): Promise<{ readonly kind: 'put' | 'kept' }>;
+  note(notes: readonly Note[]): Promise<void>;
+  list(ask: ListAsk): Promise<ListPage>;
+  resolve(ask: ResolveAsk): Promise<ResolveAnswer>;
+  erase(id: RecordId, keepMs: DurationMs): Promise<EraseAnswer>;
+  sweep(limit: number): Promise<SweepAnswer>;
+  watch(id: RecordId, changed: () => void): () => void;
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
 
 /** Removing is cut into transactions of so many records. */
 const sweptAtOnce = 500;
@@ -125,8 +162,7 @@ function otherMethods(queue: CallQueue): OtherMethods {
     erase: (id, keepMs) =>
       queue.add({ phase: 'other', ids: [id], write: (connection, nowMs) => erase(connection, id, keepMs, nowMs) }),
     sweep: (limit) => sweepAll(queue, limit),
-    // Writing nothing still takes the write lock, so that a read-only file is noticed.
-    check: () => queue.add({ phase: 'start', ids: [], write: () => undefined }),
+    check: () => queue.add({ phase: 'start', ids: [], write: ({ statements }) => void statements.proveWritable.run() }),
   };
 }
 

@@ -35,8 +35,15 @@ export function fileSource(path: string, synchronous: Synchronous): Source {
     occupied: () => false,
     withoutWaiting: (use) => use(),
     close() {
-      own?.close();
+      if (own === undefined) return;
+      const closing = own;
       own = undefined;
+      try {
+        // A driver may keep the connection until its statements are collected, and with it the log.
+        closing.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      } finally {
+        closing.close();
+      }
     },
   };
 }

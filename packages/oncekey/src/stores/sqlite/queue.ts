@@ -65,7 +65,11 @@ export class CallQueue {
       this.#schedule();
     });
     this.#connection = undefined;
-    this.#options.source.close();
+    try {
+      this.#options.source.close();
+    } catch (error) {
+      throw storeError(error, 'other', 'cannot close the database');
+    }
   }
 
   // Not a microtask: all requests that came in with one poll of the sockets share a transaction.

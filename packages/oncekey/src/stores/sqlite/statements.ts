@@ -40,7 +40,7 @@ const texts = {
     expires_at_ms = ? WHERE ${owned}`,
   steps: 'SELECT name, bytes FROM oncekey_steps WHERE id = ? ORDER BY position',
   saveStep: `INSERT INTO oncekey_steps (id, name, position, bytes)
-    VALUES (?, ?, (SELECT count(*) FROM oncekey_steps WHERE id = ?), ?)
+    VALUES (?, ?, (SELECT count(*) FROM oncekey_steps WHERE id = ?), ifnull(?, x''))
     ON CONFLICT (id, name) DO UPDATE SET bytes = excluded.bytes`,
   countSteps: `UPDATE oncekey_records SET step_count = (SELECT count(*) FROM oncekey_steps AS steps WHERE steps.id = ?)
     WHERE id = ?`,
@@ -59,6 +59,8 @@ const texts = {
     outcome_head = ?, outcome_crc32 = ?, outcome_body = NULL, timeline = ? WHERE id = ?`,
   sweep: `DELETE FROM oncekey_records WHERE record_number IN
     (SELECT record_number FROM oncekey_records WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?)`,
+  // Changes nothing, but a database open for reading only refuses it.
+  proveWritable: 'UPDATE oncekey_schema SET version = version WHERE only_row = 0',
   hasExpired: 'SELECT 1 FROM oncekey_records WHERE expires_at_ms <= ? LIMIT 1',
 };
 
