@@ -9,10 +9,15 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 
+# Runs a command without input, its output kept until it is needed: timed LABEL COMMAND …
 timed() {
   local label="$1" begin=$SECONDS
   shift
-  "$@" || { printf 'FAILED after %s s: %s\n' "$((SECONDS - begin))" "$label" >&2; return 1; }
+  if ! "$@" < /dev/null > "$folder/log" 2>&1; then
+    tail -n 60 "$folder/log" >&2
+    printf 'FAILED after %s s: %s\n' "$((SECONDS - begin))" "$label" >&2
+    exit 1
+  fi
   printf '%s s: %s\n' "$((SECONDS - begin))" "$label"
 }
 
@@ -27,9 +32,9 @@ for name in gcc g++ cc c++ clang make cmake; do
   chmod +x "$folder/no-compiler/$name"
 done
 
-timed 'npm ci' env PATH="$folder/no-compiler:$PATH" npm ci --silent < /dev/null
+timed 'npm ci' env PATH="$folder/no-compiler:$PATH" npm ci
 [ "${1:-}" = --install-only ] && exit 0
 # The demo stays up for a person to look around; here it ends by itself.
-timed 'npm run demo' npm run --silent demo -- --once < /dev/null > "$folder/demo.log" || { cat "$folder/demo.log"; exit 1; }
-timed 'npm test' env CI=true npm test < /dev/null > "$folder/test.log" 2>&1 || { tail -n 60 "$folder/test.log"; exit 1; }
+timed 'npm run demo' npm run demo -- --once
+timed 'npm test' env CI=true npm test
 [ -z "$(git status --porcelain)" ] || { git status --short; printf 'the tests left files behind\n' >&2; exit 1; }

@@ -10,6 +10,11 @@ import { entriesOf, exportsBreaches, lopsidedSubpaths } from './packages.ts';
 import { filesUnder, parseSource, root, sourcesUnder, textOf, told } from './source.ts';
 import { thickEntries } from './thin.ts';
 
+interface Locked {
+  readonly resolved?: string;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
 const manifestOf = (folder: string): Manifest => JSON.parse(textOf(`${folder}/package.json`)) as Manifest;
 const folders = readdirSync(join(root, 'packages')).map((name) => `packages/${name}`);
 const workspace = manifestOf('.');
@@ -85,9 +90,20 @@ describe('the workspace', () => {
     expect(textOf('LICENSE')).toContain(`(c) 2026 ${workspace.author}`);
   });
 
+  const { packages } = JSON.parse(textOf('package-lock.json')) as { packages: Record<string, Locked> };
+
   test('locks integrity without naming a host', () => {
-    const lock = JSON.parse(textOf('package-lock.json')) as { packages: Record<string, { resolved?: string }> };
-    const hosts = Object.values(lock.packages).filter(({ resolved }) => resolved?.includes('://') === true);
-    expect(hosts).toEqual([]);
+    expect(Object.values(packages).filter(({ resolved }) => resolved?.includes('://') === true)).toEqual([]);
+  });
+
+  // `npm ci` refuses a lock file from which a platform's binary is missing, on every platform.
+  test('locks the binaries of all platforms', () => {
+    const places = Object.keys(packages);
+    const missing = Object.entries(packages).flatMap(([place, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter((name) =>
+        [`${place}/node_modules/${name}`, `node_modules/${name}`].every((each) => !places.includes(each)),
+      ),
+    );
+    expect(missing).toEqual([]);
   });
 });
