@@ -143,6 +143,8 @@ export class Exchange {
 
   /** Gives up what has not been sent upstream; what has been goes on. */
   drain(): void {
+    // Where the head has not gone yet, the connection ends with this answer.
+    this.#response.shouldKeepAlive = false;
     if (this.#sending?.sent === false) this.#sending.abort();
   }
 

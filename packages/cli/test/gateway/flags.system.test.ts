@@ -95,17 +95,15 @@ describe('what is wrong is told in one line, with exit code 2', () => {
   // Four processes at a time: starting one is most of the work.
   for (let start = 0; start < wrong.length; start += 4) {
     const batch = wrong.slice(start, start + 4);
-    it.concurrent(
-      batch.map(([args, , environment]) => [...args, ...Object.keys(environment ?? {})].join(' ')).join(' | '),
-      async () => {
-        for (const [args, says, environment] of batch) {
-          const { code, stdout, stderr } = await runProgram(['gateway', ...args], environment);
-          expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: '' });
-          expect(stderr).toMatch(says);
-          expect(stderr).toMatch(/^oncekey: [^\n]+\n$/);
-        }
-      },
-    );
+    const names = batch.map(([args, , environment]) => [...args, ...Object.keys(environment ?? {})].join(' '));
+    it.concurrent(`${names.join(' | ')}`, async () => {
+      for (const [args, says, environment] of batch) {
+        const { code, stdout, stderr } = await runProgram(['gateway', ...args], environment);
+        expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: '' });
+        expect(stderr).toMatch(says);
+        expect(stderr).toMatch(/^oncekey: [^\n]+\n$/);
+      }
+    });
   }
 
   it('names what is wrong in a config file', async () => {

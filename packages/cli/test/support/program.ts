@@ -19,6 +19,7 @@ export interface Ended {
 export interface GatewayProcess {
   readonly url: string;
   readonly port: number;
+  readonly processId: number;
   /** Everything on stderr so far, as the JSON lines of the log. */
   log(): readonly Readonly<Record<string, unknown>>[];
   /** Resolves when a log line with this `event` is there. */
@@ -56,6 +57,7 @@ export async function startGateway(flags: readonly string[], environment: Enviro
   return {
     url,
     port: Number(new URL(url).port),
+    processId: child.pid ?? 0,
     log,
     logged: (event) =>
       new Promise((resolve) => {

@@ -49,6 +49,7 @@ export async function startUpstream(act: Act = order): Promise<Upstream> {
   });
   // As long as the tests last: what happens when it closes is another test's business.
   server.keepAliveTimeout = 0;
+  server.maxHeadersCount = 0;
   const { url, port } = await listening(server);
   return { url, port, calls, heads: () => heads, close: () => closed(server, () => server.closeAllConnections()) };
 }
