@@ -21,15 +21,15 @@ export async function gateway(quick) {
     // Firsts fill their own gateway's memory; replays meet a small one.
     const [plain, first, replay] = [await start(), await start(), await start()];
     const contenders = [
-      { name: 'forwarding', port: plain.port, keys: /** @type {const} */ ('none') },
-      { name: 'first', port: first.port, keys: /** @type {const} */ ('fresh') },
-      { name: 'replay', port: replay.port, keys: /** @type {const} */ ('repeat') },
+      { ...plain, name: 'forwarding', keys: /** @type {const} */ ('none') },
+      { ...first, name: 'first', keys: /** @type {const} */ ('fresh') },
+      { ...replay, name: 'replay', keys: /** @type {const} */ ('repeat') },
     ];
-    const rates = await playHttp('gateway', contenders, quick);
+    const played = await playHttp('gateway', contenders, quick);
     const [name, baseline] = ['gateway-memory', 'forwarding'];
     return [
-      httpFigure(rates, { name, metric: 'first', contender: 'first', baseline, goal: 0.75 }),
-      httpFigure(rates, { name, metric: 'replay', contender: 'replay', baseline, goal: 1.5 }),
+      httpFigure(played, { name, metric: 'first', contender: 'first', baseline, goal: 0.75 }),
+      httpFigure(played, { name, metric: 'replay', contender: 'replay', baseline, goal: 1.5 }),
     ];
   } finally {
     ends.abort();

@@ -34,18 +34,23 @@ async function compare({ name, file, baseline, firstGoal, replayGoal }, quick) {
   const replay = await startChild(file, ['memory']);
   try {
     const contenders = [
-      { name: baseline, port: bare.first.port, keys: /** @type {const} */ ('fresh') },
-      { name: 'first', port: first.first.port, keys: /** @type {const} */ ('fresh') },
-      { name: 'replay', port: replay.first.port, keys: /** @type {const} */ ('repeat') },
+      { name: baseline, ...addressOf(bare), keys: /** @type {const} */ ('fresh') },
+      { name: 'first', ...addressOf(first), keys: /** @type {const} */ ('fresh') },
+      { name: 'replay', ...addressOf(replay), keys: /** @type {const} */ ('repeat') },
     ];
-    const rates = await playHttp(name, contenders, quick);
+    const played = await playHttp(name, contenders, quick);
     return [
-      httpFigure(rates, { name, metric: 'first', contender: 'first', baseline, goal: firstGoal }),
-      httpFigure(rates, { name, metric: 'replay', contender: 'replay', baseline, goal: replayGoal }),
+      httpFigure(played, { name, metric: 'first', contender: 'first', baseline, goal: firstGoal }),
+      httpFigure(played, { name, metric: 'replay', contender: 'replay', baseline, goal: replayGoal }),
     ];
   } finally {
     for (const child of [bare, first, replay]) child.end();
   }
+}
+
+/** @param {import('./harness/process.js').Child} child */
+function addressOf({ processId, first: { port } }) {
+  return { processId, port };
 }
 
 /**

@@ -36,11 +36,8 @@ if (typeof asked === 'string') {
   process.stderr.write(`bench: ${asked}\n${usage}`);
   process.exitCode = 2;
 } else {
-  const figures = [];
   for (const name of asked.names) {
-    const measured = (await benchmarks.get(name)?.(asked.quick)) ?? [];
-    if (asked.json) writeFigures(measured, true);
-    figures.push(...measured);
+    const figures = (await benchmarks.get(name)?.(asked.quick)) ?? [];
+    writeFigures(figures, asked.json);
   }
-  if (!asked.json) writeFigures(figures, false);
 }

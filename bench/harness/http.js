@@ -3,7 +3,7 @@
  * requests a second over 64 connections. Replays repeat sixteen keys that were warmed up
  * before; firsts never use a key twice.
  */
-import { startChild } from './process.js';
+import { cpuUsOf, startChild } from './process.js';
 import { playRounds, ratioOf, spreadOf } from './rounds.js';
 
 /** @typedef {import('./process.js').Child} Child */
@@ -13,6 +13,7 @@ import { playRounds, ratioOf, spreadOf } from './rounds.js';
  * @typedef {object} HttpContender
  * @property {string} name
  * @property {number} port
+ * @property {number} processId
  * @property {'none' | 'fresh' | 'repeat'} keys
  */
 
@@ -37,18 +38,24 @@ export async function playHttp(title, contenders, quick) {
   const { rounds, roundMs } = effort(quick);
   const load = await startChild('harness/load.js');
   try {
-    const measured = contenders.map(({ name, port, keys }) => ({
+    /** @type {Map<string, number[]>} */
+    const cpuUs = new Map();
+    const measured = contenders.map(({ name, port, processId, keys }) => ({
       name,
       async measure() {
+        const before = cpuUsOf(processId);
         const ask = { port, path: '/charges', keys, connections, durationMs: roundMs };
         const { requests, elapsedMs } = await load.ask(ask);
+        const spent = cpuUs.get(name) ?? [];
+        cpuUs.set(name, [...spent, (cpuUsOf(processId) - before) / requests]);
         return (requests / elapsedMs) * 1000;
       },
     }));
     for (const { port, keys } of contenders) {
       if (keys === 'repeat') await warmUp(load, port);
     }
-    return await playRounds(title, measured, rounds);
+    const rates = await playRounds(title, measured, rounds);
+    return { rates, cpuUs };
   } finally {
     load.end();
   }
@@ -67,13 +74,14 @@ async function warmUp(load, port) {
 
 /**
  * The figure of one contender against another.
- * @param {Map<string, number[]>} rates
+ * @param {{ rates: Map<string, number[]>, cpuUs: Map<string, number[]> }} played
  * @param {{ name: string, metric: string, contender: string, baseline: string, goal?: number }} what
  * @returns {Figure}
  */
-export function httpFigure(rates, { name, metric, contender, baseline, goal }) {
+export function httpFigure({ rates, cpuUs }, { name, metric, contender, baseline, goal }) {
   const { median, min, max } = ratioOf(rates, contender, baseline);
-  const rateOf = (/** @type {string} */ one) => spreadOf(rates.get(one) ?? []).median;
+  const medianOf = (/** @type {Map<string, number[]>} */ all, /** @type {string} */ one) =>
+    spreadOf(all.get(one) ?? []).median;
   return {
     name,
     metric,
@@ -82,8 +90,10 @@ export function httpFigure(rates, { name, metric, contender, baseline, goal }) {
     max,
     rounds: rates.get(contender)?.length ?? 0,
     baseline,
-    rate: rateOf(contender),
-    baselineRate: rateOf(baseline),
+    rate: medianOf(rates, contender),
+    baselineRate: medianOf(rates, baseline),
+    cpuUs: medianOf(cpuUs, contender),
+    baselineCpuUs: medianOf(cpuUs, baseline),
     ...(goal === undefined ? {} : { goal, better: 'higher' }),
   };
 }

@@ -16,6 +16,8 @@
  * @property {string} [baseline]
  * @property {number} [rate] Per second, median.
  * @property {number} [baselineRate]
+ * @property {number} [cpuUs] Processor time of the process that was measured, a request, median.
+ * @property {number} [baselineCpuUs]
  * @property {number} [goal]
  * @property {'higher' | 'lower'} [better]
  */
@@ -56,24 +58,27 @@ function roundOne(value) {
  * @returns {string}
  */
 function tableOf(figures) {
-  const rows = [['', '', 'median', 'min – max', 'a second', 'baseline', 'a second', 'goal', '']];
+  const rows = [['', '', 'median', 'min – max', 'a second', 'CPU µs', 'baseline', 'a second', 'CPU µs', 'goal', '']];
   for (const figure of figures) {
     const { name, metric, min, max, baseline, rate, baselineRate, goal, better, unit } = figure;
     const suffix = unit === undefined ? '' : ` ${unit}`;
-    const text = (/** @type {number | undefined} */ value) => (value === undefined ? '' : String(roundOne(value)));
+    const text = (/** @type {number | undefined} */ value) =>
+      value === undefined || Number.isNaN(value) ? '' : String(roundOne(value));
     rows.push([
       name,
       metric,
       text(figure.ratio ?? figure.value) + suffix,
       min === max ? '' : `${text(min)} – ${text(max)}`,
       text(rate),
+      text(figure.cpuUs),
       baseline ?? '',
       text(baselineRate),
+      text(figure.baselineCpuUs),
       goal === undefined ? '' : `${better === 'lower' ? '≤' : '≥'} ${goal}`,
       goal === undefined ? '' : reached(figure) ? '✓' : '✗ missed',
     ]);
   }
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
-  return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
+  return `${lines.map((line) => line.trimEnd()).join('\n')}\n\n`;
 }

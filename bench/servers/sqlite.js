@@ -12,12 +12,13 @@ import { sqlite } from 'oncekey/sqlite';
 /**
  * @typedef {object} Pairs
  * @property {(key: string) => boolean | Promise<boolean>} pair Claims and completes; false when somebody else owns it.
+ * @property {object} [db]
  */
 
 const body = Buffer.from(JSON.stringify({ id: 'ch_1', note: 'y'.repeat(300 - 24) }));
 const headers = /** @type {const} */ ([['content-type', 'application/json']]);
 const [, , kind, path] = /** @type {[string, string, 'library' | 'hand', string]} */ (process.argv);
-const { pair } = kind === 'library' ? libraryPairs(path) : handPairs(path);
+const contender = kind === 'library' ? libraryPairs(path) : handPairs(path);
 let nextKey = 0;
 
 process.on('message', (/** @type {{ concurrency: number, durationMs: number, race?: string }} */ ask) => {
@@ -37,7 +38,7 @@ async function measure({ concurrency, durationMs }) {
   const worker = async () => {
     while (performance.now() - started < durationMs) {
       nextKey += 1;
-      if (!(await pair(`${process.pid}-${nextKey}`))) throw new Error('a fresh key was not granted');
+      if (!(await contender.pair(`${process.pid}-${nextKey}`))) throw new Error('a fresh key was not granted');
       pairs += 1;
     }
   };
@@ -59,7 +60,7 @@ async function race({ concurrency, durationMs }, prefix) {
   const worker = async () => {
     while (performance.now() - started < durationMs) {
       const mine = number++;
-      if (await pair(`${prefix}-${mine}`)) granted.push(mine);
+      if (await contender.pair(`${prefix}-${mine}`)) granted.push(mine);
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
@@ -107,6 +108,8 @@ function handPairs(file) {
     body = ? WHERE id = ? AND token = ? AND status IS NULL`);
   const headText = JSON.stringify(headers);
   return {
+    // Held on to: the driver closes a database that only its statements remember.
+    db,
     pair(key) {
       const hex = idOf(key);
       const id = Buffer.from(hex, 'hex');
