@@ -450,7 +450,8 @@ describe('profiles', () => {
     expect({ status: second?.status, calls }).toEqual({ status: cell.status, calls: cell.calls });
     const marker = second?.lines.find(([name, value]) => value === 'true' && /replay/i.test(name))?.[0];
     expect(marker).toBe(cell.replay);
-    if (cell.code !== undefined && second !== undefined) expect(codeOf(second)).toBe(cell.code);
+    const code = cell.code === undefined || second === undefined ? undefined : codeOf(second);
+    expect(code).toBe(cell.code);
   });
 
   it.each([
