@@ -47,7 +47,10 @@ export interface Narrator {
   opening(lines: readonly string[]): void;
   /** `story`: what is about to happen. */
   act(number: number, title: string, story: string): void;
+  /** A paragraph. */
   say(text: string): void;
+  /** Something that was done between two requests, in a few words. */
+  note(text: string): void;
   /** One request and its answer; null: it was lost. */
   exchange(what: string, reply: Reply | null): void;
   chart(bars: readonly Bar[]): void;
@@ -80,6 +83,7 @@ export function jsonNarrator(write: (text: string) => void): Narrator {
     opening: silent,
     act: silent,
     say: silent,
+    note: silent,
     exchange: silent,
     chart: silent,
     meter: () => ({ at: silent, end: silent }),

@@ -48,7 +48,7 @@ const acts: readonly Act[] = [
     name: 'crash-hold',
     title: 'A gateway is killed, the key is held',
     story:
-      'The same with --abandoned hold, and worse: the API has charged, and the gateway is killed before the reply reaches it.',
+      'The gateways now run with --abandoned hold, and the crash is a worse one: the API has charged, and the gateway is killed before the reply reaches it.',
     play: crashHold,
   },
 ];
@@ -57,7 +57,7 @@ const acts: readonly Act[] = [
 export async function playAll(stage: Stage, narrator: Narrator): Promise<ActReport[]> {
   narrator.opening([
     'till ──▶ gateway ──▶ payments API',
-    `         two processes, one SQLite file`,
+    '         processes sharing one SQLite file',
     '',
     'The API charges whatever reaches it and knows nothing of keys; the gateway does.',
   ]);

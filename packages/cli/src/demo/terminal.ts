@@ -41,7 +41,11 @@ export function terminalNarrator(screen: Screen): Narrator {
       paragraph(story);
       line();
     },
-    say: paragraph,
+    say(text) {
+      line();
+      paragraph(text);
+    },
+    note: (text) => line(colors.magenta(`× ${text}`)),
     exchange(what, reply) {
       line(`${colors.dim('→')} ${what.padEnd(leftColumn)} ${describe(reply, colors)}`);
     },
@@ -62,10 +66,10 @@ export function terminalNarrator(screen: Screen): Narrator {
       line(`  -H 'Content-Type: application/json' \\`);
       line(`  -d '{"order":"coffee-1","amount":350,"currency":"EUR"}'`);
       line();
-      paragraph(`Send it again: the same charge comes back, and the head of the answer says so:`);
+      paragraph('Send it again: the same charge comes back, and the head of the answer says so:');
       line(`  ${colors.green('Idempotent-Replayed: true')}`);
       line();
-      paragraph(`Change the amount and keep the key: 422. What the API has charged:`);
+      paragraph('Change the amount and keep the key: 422. What the API has charged so far:');
       line(`  curl ${gatewayUrl}/charges`);
       line();
     },

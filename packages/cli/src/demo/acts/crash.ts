@@ -88,9 +88,7 @@ async function crash(
   await doomed.kill();
   const lost = await answer;
   narrator.exchange(what, lost);
-  narrator.say(
-    `kill -9 ${doomed.processId}. The gateway is started again; its lease of ${stage.leaseMs / 1000} s runs on.`,
-  );
+  narrator.note(`kill -9 ${doomed.processId}; started again, while its lease of ${stage.leaseMs / 1000} s runs on`);
   const reborn = await stage.addGateway(...flags);
   const send = async (): Promise<Reply | null> => {
     const reply = await till.send(reborn.url, order.order, order);
