@@ -30,7 +30,7 @@ export function idempotency<R extends ExpressRequest = ExpressRequest>(
     const target = request.originalUrl ?? request.url ?? '/';
     try {
       const done = enterNode(entry, request, response, target, () => next());
-      if (isPromise(done)) done.catch(next);
+      if (isPromise(done)) done.then(undefined, (error: unknown) => next(error));
     } catch (error) {
       next(error);
     }

@@ -4,30 +4,20 @@
  * `end(body)` whole, else the chunk that completes Content-Length, else the end marker.
  * Everything else passes at once, with its own return values and callbacks, so that
  * pipes live. The work goes on when the client has gone (rule 11).
- *
- * The methods are replaced on the one response by functions shared by all: no closure
- * is made on the way of a request.
  */
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../core/clock.ts';
 import { isPromise, type MaybePromise } from '../core/maybe.ts';
 import { checkGiven, headLines, withoutNames, type GivenHeaders } from './node-head.ts';
+import { call, define, undefine, type Methods, type Piece } from './node-piece.ts';
 import { sendAnswer } from './node-send.ts';
 import type { HeadEdit, Send, Tape } from './seam.ts';
 
-const captureKey: unique symbol = Symbol('oncekey.capture');
+/** Where a response keeps its capture. */
+export const captureKey: unique symbol = Symbol('oncekey.capture');
 
-type Callback = (error?: Error | null) => void;
-type Chunk = string | Uint8Array;
-
-/** Arguments of `write` and `end`, put in order. */
-interface Piece {
-  readonly chunk: Chunk | undefined;
-  readonly encoding: BufferEncoding | undefined;
-  readonly callback: Callback | undefined;
-}
-
-interface Captured extends ServerResponse {
+/** A response that is being taped. */
+export interface Captured extends ServerResponse {
   [captureKey]: Capture;
 }
 
@@ -43,21 +33,14 @@ export interface CaptureAsk {
   readonly idleMs: number;
 }
 
-/** Starts to tape `response`. */
-export function capture(response: ServerResponse, ask: CaptureAsk): Capture {
-  return new Capture(response as Captured, ask);
-}
-
 /** The capture of one response. */
 export class Capture {
   readonly #response: Captured;
   readonly #ask: CaptureAsk;
   readonly #before: ReturnType<ServerResponse['getHeaders']> | undefined;
-  readonly writeHead: ServerResponse['writeHead'];
-  readonly write: ServerResponse['write'];
-  readonly end: ServerResponse['end'];
-  readonly flushHeaders: ServerResponse['flushHeaders'];
-  readonly destroy: ServerResponse['destroy'];
+  /** The methods as they were found. */
+  readonly found: Methods;
+  readonly #taped: Methods;
   phase: Phase = 'open';
   /** Whether the current call is our own, on its way through Node. */
   passing = false;
@@ -72,22 +55,13 @@ export class Capture {
   #endPiece: Piece | undefined;
   #activity = 0;
 
-  constructor(response: Captured, ask: CaptureAsk) {
+  constructor(response: Captured, ask: CaptureAsk, taped: Methods) {
     this.#response = response;
     this.#ask = ask;
+    this.#taped = taped;
     this.#before = response.getHeaderNames().length > 0 ? response.getHeaders() : undefined;
-    this.writeHead = response.writeHead;
-    this.write = response.write;
-    this.end = response.end;
-    this.flushHeaders = response.flushHeaders;
-    this.destroy = response.destroy;
-    response[captureKey] = this;
-    response.writeHead = tapedWriteHead;
-    response.write = tapedWrite as ServerResponse['write'];
-    response.end = tapedEnd as Captured['end'];
-    response.flushHeaders = tapedFlushHeaders;
-    response.destroy = tapedDestroy;
-    response.on('close', closed);
+    const { writeHead, write, end, flushHeaders, destroy } = response as unknown as Methods;
+    this.found = { writeHead, write, end, flushHeaders, destroy };
   }
 
   /** What has been said of the answer, for a handler that asks while it is held. */
@@ -137,7 +111,7 @@ export class Capture {
   takeFlush(): void {
     this.#tapeHead();
     this.#begin();
-    this.#through(() => this.flushHeaders.call(this.#response));
+    this.#through(() => this.found.flushHeaders.call(this.#response));
   }
 
   /** The answer breaks off: what it was will not be known. */
@@ -165,7 +139,9 @@ export class Capture {
     if (this.phase !== 'open') return;
     // A source that was piped stops with its reader; whoever writes by himself goes on.
     if (this.#begun && this.#response.listenerCount('unpipe') > 0) return this.cut();
-    this.#response.on('pipe', pipedToNobody);
+    this.#response.on('pipe', (source: { once(event: 'close', listener: () => void): unknown }) => {
+      source.once('close', () => this.cut());
+    });
     if (this.#begun) this.#watch();
   }
 
@@ -181,7 +157,7 @@ export class Capture {
     if (this.#headTaped) return;
     this.#headTaped = true;
     const response = this.#response;
-    if (this.#given === undefined && response.writeHead !== tapedWriteHead) {
+    if (this.#given === undefined && (response as unknown as Methods).writeHead !== this.#taped.writeHead) {
       // Middleware behind us sets headers at the last moment: let it, before the head is taped.
       this.#probing = true;
       response.writeHead(response.statusCode);
@@ -232,7 +208,7 @@ export class Capture {
     const response = this.#response;
     undefine(response, 'headersSent');
     undefine(response, 'writableEnded');
-    if (send === 'break') this.destroy.call(response);
+    if (send === 'break') this.found.destroy.call(response);
     else if (send === 'send') this.#sendHeld();
     else {
       this.#clearHead();
@@ -246,13 +222,13 @@ export class Capture {
     const end = this.#endPiece;
     if (last === undefined && end === undefined) return;
     this.#begin();
-    if (last !== undefined) this.#through(() => call(this.#response, this.write, last));
-    if (end !== undefined) this.#through(() => call(this.#response, this.end, end));
+    if (last !== undefined) this.#through(() => call(this.#response, this.found.write, last));
+    if (end !== undefined) this.#through(() => call(this.#response, this.found.end, end));
   }
 
   #pass(piece: Piece): boolean {
     this.#begin();
-    if (!this.#response.destroyed) return this.#through(() => call(this.#response, this.write, piece)) === true;
+    if (!this.#response.destroyed) return this.#through(() => call(this.#response, this.found.write, piece)) === true;
     // Nobody listens any more; the writer must not wait for a drain that never comes.
     if (piece.callback !== undefined) process.nextTick(piece.callback);
     return true;
@@ -267,7 +243,7 @@ export class Capture {
     undefine(this.#response, 'headersSent');
     const { statusCode } = this.#response;
     const args: unknown[] = [statusCode, given.message, given.headers].filter((one) => one !== undefined);
-    this.#through(() => Reflect.apply(this.writeHead, this.#response, args) as unknown);
+    this.#through(() => this.found.writeHead.call(this.#response, ...args));
   }
 
   /** Takes back what the handler set, and leaves what outer middleware had set before it. */
@@ -291,94 +267,12 @@ export class Capture {
   }
 }
 
-function call(response: ServerResponse, method: unknown, { chunk, encoding, callback }: Piece): unknown {
-  return Reflect.apply(method as (...args: unknown[]) => unknown, response, [chunk, encoding, callback]);
-}
-
-function tapedWriteHead(this: Captured, status: number, ...rest: unknown[]): Captured {
-  const own = this[captureKey];
-  if (own.passing || own.phase === 'through') {
-    Reflect.apply(own.writeHead, this, [status, ...rest] as never);
-    return this;
-  }
-  const message = typeof rest[0] === 'string' ? rest[0] : undefined;
-  const headers = (message === undefined ? (rest[0] ?? rest[1]) : rest[1]) as GivenHeaders | undefined;
-  own.takeHead(status, message, headers);
-  return this;
-}
-
-function tapedWrite(this: Captured, chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
-  const own = this[captureKey];
-  if (own.passing || own.phase === 'through' || !isChunk(chunk)) {
-    return Reflect.apply(own.write, this, [chunk, encoding, callback] as never);
-  }
-  const piece = pieceOf(chunk, encoding, callback);
-  if (own.phase === 'open') return own.takeWrite(piece);
-  // More than Content-Length said, or after the end: there is no room for it in the answer.
-  piece.callback?.(Object.assign(new Error('write after end'), { code: 'ERR_STREAM_WRITE_AFTER_END' }));
-  return true;
-}
-
-function tapedEnd(this: Captured, chunk?: unknown, encoding?: unknown, callback?: unknown): Captured {
-  const own = this[captureKey];
-  if (own.passing || own.phase === 'through') {
-    Reflect.apply(own.end, this, [chunk, encoding, callback] as never);
-    return this;
-  }
-  const piece = typeof chunk === 'function' ? pieceOf(undefined, undefined, chunk) : pieceOf(chunk, encoding, callback);
-  if (own.phase === 'open') own.takeEnd(piece);
-  else own.takeLateEnd(piece);
-  return this;
-}
-
-function tapedFlushHeaders(this: Captured): void {
-  const own = this[captureKey];
-  if (own.phase === 'open' && !own.passing) own.takeFlush();
-  else own.flushHeaders.call(this);
-}
-
-function tapedDestroy(this: Captured, error?: Error): Captured {
-  const own = this[captureKey];
-  own.cut();
-  own.destroy.call(this, error);
-  return this;
-}
-
-function closed(this: Captured): void {
-  this[captureKey].lostReader();
-}
-
-function pipedToNobody(this: Captured, source: { once(event: 'close', listener: () => void): unknown }): void {
-  source.once('close', () => this[captureKey].cut());
-}
-
-function pieceOf(chunk: unknown, encoding: unknown, callback: unknown): Piece {
-  const last = typeof encoding === 'function' ? encoding : callback;
-  return {
-    chunk: isChunk(chunk) ? chunk : undefined,
-    encoding: typeof encoding === 'string' ? (encoding as BufferEncoding) : undefined,
-    callback: typeof last === 'function' ? (last as Callback) : undefined,
-  };
-}
-
-function isChunk(chunk: unknown): chunk is Chunk {
-  return typeof chunk === 'string' || chunk instanceof Uint8Array;
-}
-
 function headersSentTrue(this: Captured): boolean {
   return this[captureKey].phase !== 'through';
 }
 
 function writableEndedHeld(this: Captured): boolean {
   return this[captureKey].ended;
-}
-
-function define(response: ServerResponse, name: 'headersSent' | 'writableEnded', get: () => boolean): void {
-  Object.defineProperty(response, name, { get, configurable: true });
-}
-
-function undefine(response: ServerResponse, name: 'headersSent' | 'writableEnded'): void {
-  if (Object.hasOwn(response, name)) Reflect.deleteProperty(response, name);
 }
 
 function headAlreadySent(): Error {

@@ -5,14 +5,18 @@
 import { ServerResponse } from 'node:http';
 import type { Answer } from './seam.ts';
 
-const { writeHead: plainWriteHead, end: plainEnd } = ServerResponse.prototype;
+type Method = (this: ServerResponse, ...args: unknown[]) => unknown;
+type Methods = { readonly writeHead: Method; readonly end: Method };
+
+const plain = ServerResponse.prototype as unknown as Methods;
 
 /** Sends `answer`; with `close` the connection ends after it, because the request's body lies unread in it. */
 export function sendAnswer(response: ServerResponse, answer: Answer, close: boolean): void {
   if (close) response.shouldKeepAlive = false;
   const { status, headers } = answer;
   const body = Buffer.from(answer.body.buffer, answer.body.byteOffset, answer.body.byteLength);
-  if (response.writeHead === plainWriteHead && response.end === plainEnd) {
+  const { writeHead, end } = response as unknown as Methods;
+  if (writeHead === plain.writeHead && end === plain.end) {
     response.writeHead(status, headers.flat());
   } else {
     // Middleware that watches the head must see it being set, line by line.

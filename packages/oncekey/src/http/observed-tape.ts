@@ -38,7 +38,7 @@ export class ObservedTape implements Tape {
 
   #behind(work: MaybePromise<unknown>): Send {
     // The engine answers failures as values, so that nothing can be lost with this promise.
-    if (isPromise(work)) void this.#waitUntil?.(work);
+    if (isPromise(work)) this.#waitUntil?.(work);
     return 'send';
   }
 }

@@ -1,0 +1,44 @@
+/**
+ * The small change of a captured Node response: its replaceable methods, the pieces
+ * that they are called with, and facts that it is made to tell for a while.
+ */
+import type { ServerResponse } from 'node:http';
+
+/** Told when a piece has been handled. */
+export type Callback = (error?: Error | null) => void;
+/** A piece of a body. */
+export type Chunk = string | Uint8Array;
+
+/** Arguments of `write` and `end`, put in order. */
+export interface Piece {
+  readonly chunk: Chunk | undefined;
+  readonly encoding: BufferEncoding | undefined;
+  readonly callback: Callback | undefined;
+}
+
+/** The methods of a response that are replaced while it is taped. */
+export interface Methods {
+  readonly writeHead: Method;
+  readonly write: Method;
+  readonly end: Method;
+  readonly flushHeaders: Method;
+  readonly destroy: Method;
+}
+
+/** One of them. */
+export type Method = (this: ServerResponse, ...args: unknown[]) => unknown;
+
+/** Calls a method with a piece. */
+export function call(response: ServerResponse, method: Method, { chunk, encoding, callback }: Piece): unknown {
+  return method.call(response, chunk, encoding, callback);
+}
+
+/** Lets the response answer otherwise for a while. */
+export function define(response: ServerResponse, name: 'headersSent' | 'writableEnded', get: () => boolean): void {
+  Object.defineProperty(response, name, { get, configurable: true });
+}
+
+/** Takes that back. */
+export function undefine(response: ServerResponse, name: 'headersSent' | 'writableEnded'): void {
+  if (Object.hasOwn(response, name)) Reflect.deleteProperty(response, name);
+}
