@@ -74,7 +74,12 @@ export function memory(options: MemoryOptions = {}): MemoryStore {
   checkBound('maxRecords', maxRecords);
   checkBound('maxBytes', maxBytes);
   const bounds = { maxRecords, maxBytes };
-  const keeping: RecordKeeping = { table: new RecordTable(bounds), watchers: new Watchers(), clock, bounds };
+  const keeping: RecordKeeping = {
+    table: new RecordTable(bounds),
+    watchers: new Watchers(),
+    clock: ticking(clock),
+    bounds,
+  };
   return {
     name: 'memory',
     claim: (ask) => claim(keeping, ask),
@@ -95,6 +100,15 @@ export function memory(options: MemoryOptions = {}): MemoryStore {
       keeping.table.clear();
       keeping.watchers.clear();
     },
+  };
+}
+
+/** Whole milliseconds: small integers take no memory of their own in a record. */
+function ticking(clock: Clock): Clock {
+  return {
+    nowMs: () => clock.nowMs(),
+    monotonicMs: () => Math.floor(clock.monotonicMs()),
+    after: (delayMs, fire) => clock.after(delayMs, fire),
   };
 }
 

@@ -4,7 +4,6 @@
  * hundred thousand: what most records never have (steps, notes) is null until needed.
  * Decides nothing.
  */
-import type { Outcome } from '../../core/outcome.ts';
 import type {
   ClaimAsk,
   DurationMs,
@@ -18,6 +17,8 @@ import type {
   Token,
 } from '../../core/store.ts';
 import type { EndQueue } from './end-queue.ts';
+import { giveOutcome, holdOutcome, type HeldOutcome } from './held-outcome.ts';
+import { ownStep } from './record-rules.ts';
 
 /** Owned covers in progress and abandoned: which of the two it is, the clock tells. */
 export type Stage = 'owned' | 'open' | 'completed';
@@ -50,10 +51,11 @@ export class HeldRecord {
   leaseEndsAt: number;
   /** When it counts as absent; Infinity for ever. */
   endsAt: number;
-  outcome: Outcome | null = null;
+  outcome: HeldOutcome | null = null;
   steps: readonly SavedStep[] | null = null;
   firstSeenAtMs: number;
-  lastSeenAtMs: number;
+  /** Null as long as it is when first seen. */
+  lastSeenAtMs: number | null = null;
   completedAtMs: number | null = null;
   noted: Noted | null = null;
   /** Estimated; kept by the table, as are `queue` and `slot`. */
@@ -71,7 +73,6 @@ export class HeldRecord {
     this.leaseEndsAt = now + ask.leaseMs;
     this.endsAt = endOf(this.leaseEndsAt, ask.keepMs);
     this.firstSeenAtMs = nowMs;
-    this.lastSeenAtMs = nowMs;
   }
 }
 
@@ -110,10 +111,10 @@ export function show(record: HeldRecord, now: number): StoredRecord {
     leaseLeftMs: live ? record.leaseEndsAt - now : null,
     retentionLeftMs: live || record.endsAt === Infinity ? null : record.endsAt - now,
     labels: record.labels,
-    outcome: record.outcome,
+    outcome: record.outcome === null ? null : giveOutcome(record.outcome),
     steps: record.steps ?? noSteps,
     firstSeenAtMs: record.firstSeenAtMs,
-    lastSeenAtMs: record.lastSeenAtMs,
+    lastSeenAtMs: record.lastSeenAtMs ?? record.firstSeenAtMs,
     completedAtMs: record.completedAtMs,
     replayCount,
     conflictCount,
@@ -122,7 +123,7 @@ export function show(record: HeldRecord, now: number): StoredRecord {
   };
 }
 
-/** A record from elsewhere, its durations counted from `now`. The bytes are the caller's: copy them first. */
+/** A record from elsewhere, its durations counted from `now`. */
 export function restore(stored: StoredRecord, now: number): HeldRecord {
   const owned = stored.state === 'in-progress' || stored.state === 'abandoned';
   const ask = { ...stored, token: stored.token ?? '', leaseMs: stored.leaseLeftMs ?? 0, ifAbandoned: 'hold' as const };
@@ -131,8 +132,8 @@ export function restore(stored: StoredRecord, now: number): HeldRecord {
   record.token = stored.token;
   record.attempt = stored.attempt;
   record.revision = stored.revision;
-  record.outcome = stored.outcome;
-  record.steps = stored.steps.length === 0 ? null : stored.steps;
+  record.outcome = stored.outcome === null ? null : holdOutcome(stored.outcome);
+  record.steps = stored.steps.length === 0 ? null : stored.steps.map(ownStep);
   record.lastSeenAtMs = stored.lastSeenAtMs;
   record.completedAtMs = stored.completedAtMs;
   const noted = stored.replayCount + stored.conflictCount + stored.timeline.length > 0;

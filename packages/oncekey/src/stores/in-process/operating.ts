@@ -13,9 +13,10 @@ import type {
   ResolveAsk,
   StoredRecord,
 } from '../../core/store.ts';
-import { nothingNoted, show, stateOf } from './held-record.ts';
+import { holdOutcome } from './held-outcome.ts';
+import { nothingNoted, show, stateOf, type HeldRecord } from './held-record.ts';
 import { decide, openUp, remember, settle, type RecordKeeping } from './record-keeping.ts';
-import { checkListLimit, labelsOfErased, matches, ownOutcome } from './record-rules.ts';
+import { checkListLimit, labelsOfErased, matches } from './record-rules.ts';
 
 /** {@link Store.list}. Throws a RangeError for a limit or cursor that cannot be one. */
 export function list({ table, clock }: RecordKeeping, ask: ListAsk): ListPage {
@@ -23,14 +24,16 @@ export function list({ table, clock }: RecordKeeping, ask: ListAsk): ListPage {
   const now = clock.monotonicMs();
   const nowMs = clock.nowMs();
   const past = ask.cursor === undefined ? undefined : placeOf(ask.cursor);
-  const found: StoredRecord[] = [];
+  const found: HeldRecord[] = [];
   for (const record of table.living(now)) {
-    const shown = show(record, now);
-    if ((past === undefined || inOrder(past, shown) < 0) && matches(ask, shown, nowMs)) found.push(shown);
+    if (past !== undefined && inOrder(past, record) >= 0) continue;
+    const { labels, firstSeenAtMs } = record;
+    if (matches(ask, { labels, firstSeenAtMs, state: stateOf(record, now) }, nowMs)) found.push(record);
   }
-  const records = found.sort(inOrder).slice(0, ask.limit);
-  const last = records.at(-1);
-  return { records, cursor: last !== undefined && found.length > ask.limit ? cursorOf(last) : null };
+  const page = found.sort(inOrder).slice(0, ask.limit);
+  const last = page.at(-1);
+  const cursor = last !== undefined && found.length > ask.limit ? cursorOf(last) : null;
+  return { records: page.map((record) => show(record, now)), cursor };
 }
 
 type Place = Pick<StoredRecord, 'firstSeenAtMs' | 'id'>;
@@ -57,7 +60,7 @@ export function resolve(keeping: RecordKeeping, { id, seenRevision, decision, by
   const record = table.get(id, now);
   if (record === undefined) return { kind: 'absent' };
   if (record.revision !== seenRevision || stateOf(record, now) !== 'abandoned') return { kind: 'changed' };
-  const outcome = decision.kind === 'outcome' ? ownOutcome(decision.outcome) : undefined;
+  const outcome = decision.kind === 'outcome' ? holdOutcome(decision.outcome) : undefined;
   decide(keeping, record, () => {
     if (decision.kind === 'rerun') openUp(record, now, decision.keepMs);
     else if (outcome !== undefined) settle(record, outcome, decision.retentionMs, clock);

@@ -17,9 +17,10 @@ import type {
   SaveStepAnswer,
   Token,
 } from '../../core/store.ts';
+import { giveOutcome, holdOutcome } from './held-outcome.ts';
 import { HeldRecord, inOnePiece, noSteps } from './held-record.ts';
 import { decide, full, openUp, settle, startLease, type RecordKeeping } from './record-keeping.ts';
-import { fingerprintsAgree, ownOutcome, ownStep, withStep } from './record-rules.ts';
+import { fingerprintsAgree, ownStep, withStep } from './record-rules.ts';
 import { weighStep } from './record-weight.ts';
 
 /** How many ended records a claim clears away: more than it adds, so that they never pile up. */
@@ -48,7 +49,13 @@ function startAnew({ table, clock, bounds }: RecordKeeping, ask: ClaimAsk, now: 
 function refusal(record: HeldRecord, ask: ClaimAsk, now: number): ClaimAnswer | undefined {
   const { stage, fingerprint, attempt, outcome } = record;
   if (stage === 'completed' && outcome !== null) {
-    return { kind: 'completed', fingerprint, attempt, completedAtMs: record.completedAtMs ?? 0, outcome };
+    return {
+      kind: 'completed',
+      fingerprint,
+      attempt,
+      completedAtMs: record.completedAtMs ?? 0,
+      outcome: giveOutcome(outcome),
+    };
   }
   const leaseLeftMs = stage === 'owned' ? record.leaseEndsAt - now : 0;
   if (leaseLeftMs > 0) return { kind: 'in-progress', fingerprint, attempt, leaseLeftMs };
@@ -93,7 +100,7 @@ export function complete(keeping: RecordKeeping, { id, token, outcome, retention
   if (record === undefined || record.token !== token) return lost;
   const { completedAtMs } = record;
   if (record.stage === 'completed' && completedAtMs !== null) return { kind: 'already', completedAtMs };
-  const own = ownOutcome(outcome);
+  const own = holdOutcome(outcome);
   decide(keeping, record, () => settle(record, own, retentionMs, clock));
   return { kind: 'stored', completedAtMs: record.completedAtMs ?? 0 };
 }

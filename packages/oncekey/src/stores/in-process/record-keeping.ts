@@ -4,8 +4,8 @@
  */
 import type { Clock } from '../../core/clock.ts';
 import { IdempotencyError } from '../../core/errors.ts';
-import type { Outcome } from '../../core/outcome.ts';
 import type { DurationMs, TimelineEvent } from '../../core/store.ts';
+import type { HeldOutcome } from './held-outcome.ts';
 import { endOf, nothingNoted, type HeldRecord } from './held-record.ts';
 import { withEvent } from './record-rules.ts';
 import type { RecordTable, TableBounds } from './record-table.ts';
@@ -36,7 +36,7 @@ export function startLease(record: HeldRecord, now: number, leaseMs: number, kee
 }
 
 /** Done: `outcome` answers for `retentionMs`. The first instant of completion stays. */
-export function settle(record: HeldRecord, outcome: Outcome, retentionMs: DurationMs, clock: Clock): void {
+export function settle(record: HeldRecord, outcome: HeldOutcome, retentionMs: DurationMs, clock: Clock): void {
   record.stage = 'completed';
   record.outcome = outcome;
   record.steps = null;

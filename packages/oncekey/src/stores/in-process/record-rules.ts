@@ -3,7 +3,6 @@
  * agree (I6), what an erased record keeps (I14), how notes are bounded, what a search
  * matches. Pure functions; no clock and no state.
  */
-import type { Outcome } from '../../core/outcome.ts';
 import type { Fingerprint, Labels, ListAsk, Note, SavedStep, StoredRecord, TimelineEvent } from '../../core/store.ts';
 import type { Noted } from './held-record.ts';
 
@@ -49,22 +48,6 @@ export function withStep(steps: readonly SavedStep[], step: SavedStep): readonly
   return known ? steps.map((other) => (other.name === step.name ? step : other)) : [...steps, step];
 }
 
-/** An outcome that shares no bytes with the caller, who may reuse his buffer. `details` become what JSON makes of them. */
-export function ownOutcome(outcome: Outcome): Outcome {
-  switch (outcome.kind) {
-    case 'answer':
-      return { kind: 'answer', status: outcome.status, headers: outcome.headers, body: new Uint8Array(outcome.body) };
-    case 'value': {
-      const { label, refs, details } = outcome;
-      const ownDetails: unknown = details === null ? null : (JSON.parse(JSON.stringify(details) ?? 'null') as unknown);
-      return { kind: 'value', body: new Uint8Array(outcome.body), label, refs, details: ownDetails };
-    }
-    case 'failure':
-    case 'not-kept':
-      return outcome;
-  }
-}
-
 /** A step that shares no bytes with the caller. */
 export function ownStep({ name, bytes }: SavedStep): SavedStep {
   return { name, bytes: new Uint8Array(bytes) };
@@ -76,8 +59,11 @@ export function checkListLimit(limit: number): void {
   throw new RangeError(`list: limit must be a whole number from 1 to 1000, not ${String(limit)}`);
 }
 
+/** What a search looks at. */
+export type Searched = Pick<StoredRecord, 'labels' | 'state' | 'firstSeenAtMs'>;
+
 /** Whether the record is one that `ask` looks for; `nowMs` is the store's Unix time. */
-export function matches(ask: ListAsk, { labels, state, firstSeenAtMs }: StoredRecord, nowMs: number): boolean {
+export function matches(ask: ListAsk, { labels, state, firstSeenAtMs }: Searched, nowMs: number): boolean {
   return (
     (ask.scope === undefined || sameScope(ask.scope, labels.scope)) &&
     (ask.operation === undefined || ask.operation === labels.operation) &&

@@ -2,8 +2,8 @@
  * Estimates how much memory a record takes, so that a bound in bytes means something.
  * An estimate, on the high side for ASCII text; it never decides what a record is.
  */
-import type { Outcome } from '../../core/outcome.ts';
 import type { Labels, SavedStep } from '../../core/store.ts';
+import type { HeldBytes, HeldOutcome } from './held-outcome.ts';
 import type { HeldRecord } from './held-record.ts';
 
 /** Measured: the record itself, its place in the map and in a queue, and its numbers. */
@@ -41,12 +41,12 @@ function ofLabels({ scope, operation, key, owner, method, path, eventId }: Label
   return bytes;
 }
 
-function ofOutcome(outcome: Outcome): number {
+function ofOutcome(outcome: HeldOutcome): number {
   switch (outcome.kind) {
     case 'answer':
-      return ofLines(outcome.headers) + outcome.body.byteLength + bytesArrayBytes;
+      return ofLines(outcome.headers) + ofBytes(outcome.body);
     case 'value': {
-      let bytes = outcome.body.byteLength + bytesArrayBytes + length(outcome.label);
+      let bytes = ofBytes(outcome.body) + length(outcome.label);
       for (const { kind, id } of outcome.refs) bytes += kind.length + id.length + lineBytes;
       return outcome.details === null ? bytes : bytes + JSON.stringify(outcome.details).length;
     }
@@ -55,6 +55,10 @@ function ofOutcome(outcome: Outcome): number {
     case 'not-kept':
       return ofLines(outcome.headers);
   }
+}
+
+function ofBytes(bytes: HeldBytes): number {
+  return typeof bytes === 'string' ? bytes.length : bytes.byteLength + bytesArrayBytes;
 }
 
 function ofLines(lines: readonly (readonly [string, string])[]): number {

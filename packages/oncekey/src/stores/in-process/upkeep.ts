@@ -6,7 +6,7 @@
 import type { Note, RecordId, StoredRecord, SweepAnswer } from '../../core/store.ts';
 import { nothingNoted, restore, show } from './held-record.ts';
 import { full, type RecordKeeping } from './record-keeping.ts';
-import { ownOutcome, ownStep, withNote } from './record-rules.ts';
+import { withNote } from './record-rules.ts';
 
 /** {@link Store.read}. */
 export function read({ table, clock }: RecordKeeping, id: RecordId): StoredRecord | undefined {
@@ -21,9 +21,7 @@ export function put(keeping: RecordKeeping, stored: StoredRecord): { readonly ki
   const now = clock.monotonicMs();
   const known = table.get(stored.id, now);
   if (known !== undefined && known.revision >= stored.revision) return { kind: 'kept' };
-  const outcome = stored.outcome === null ? null : ownOutcome(stored.outcome);
-  const record = restore({ ...stored, outcome, steps: stored.steps.map(ownStep) }, now);
-  if (!table.add(record)) throw full(bounds, 'other');
+  if (!table.add(restore(stored, now))) throw full(bounds, 'other');
   watchers.tell(stored.id);
   return { kind: 'put' };
 }
