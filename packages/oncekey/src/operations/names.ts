@@ -13,8 +13,10 @@ export const maxNameLength = 255;
  */
 export type Scope = 'public' | readonly (string | undefined)[];
 
-/** Trims a name. Throws `key_invalid` (for the key) or `field_invalid`, naming the field, when it is not text, blank or too long. */
+/** Trims a name. Throws `key_missing` or `key_invalid` (for the key) or `field_invalid`, naming the field, when it is not text, blank or too long. */
 export function soundName(field: string, value: unknown): string {
+  if (field === 'key' && (value === undefined || value === null))
+    throw new IdempotencyError('key_missing', 'key is missing; name the intended effect by one', { field });
   const name = typeof value === 'string' ? value.trim() : '';
   if (name !== '' && name.length <= maxNameLength) return name;
   const reason =

@@ -159,6 +159,7 @@ setInterval(() => {
 
 describe('names', () => {
   test.each([
+    [{ ...call, key: undefined as never }, 'key_missing', 'key'],
     [{ ...call, key: ' ' }, 'key_invalid', 'key'],
     [{ ...call, key: 'x'.repeat(256) }, 'key_invalid', 'key'],
     [{ ...call, operation: '' }, 'field_invalid', 'operation'],
