@@ -25,7 +25,7 @@ const rows: readonly (readonly [begins: string, row: Row])[] = [
   ['operations/', { own: ['core/', 'operations/'], libraries: ['canonicalize'], node: true }],
   ['stores/', { own: ['core/'], libraries: [], node: true }],
   ['http/', { own: ['core/', 'http/', 'protocol.ts'], libraries: ['canonicalize', 'structured-headers'], node: true }],
-  ['testing/', { own: ['core/', 'testing/', 'stores/memory.ts'], libraries: [], node: true }],
+  ['testing/', { own: ['core/', 'testing/', 'stores/memory.ts', 'stores/stored-form/'], libraries: [], node: true }],
   ['client/', { own: ['client/', 'protocol.ts'], libraries: [], node: false }],
   ['jobs/', { own: ['core/', 'jobs/'], libraries: [], node: true }],
   ['webhooks/', { own: ['core/', 'webhooks/'], libraries: [], node: true }],
@@ -33,7 +33,7 @@ const rows: readonly (readonly [begins: string, row: Row])[] = [
 ];
 
 /** Folders of `stores/` that hold no store and that every store may use. */
-const sharedByStores: readonly string[] = ['stores/in-process/'];
+const sharedByStores: readonly string[] = ['stores/in-process/', 'stores/stored-form/'];
 
 /** Import arrows of the library that point the wrong way. */
 export function wrongArrows(sources: readonly Source[]): Breach[] {

@@ -37,4 +37,6 @@ export type {
   Reference,
   ValueOutcome,
 } from './core/outcome.ts';
+export { joinOutcome, splitOutcome } from './stores/stored-form/outcome.ts';
+export type { OutcomeParts } from './stores/stored-form/outcome.ts';
 export type * from './core/store.ts';

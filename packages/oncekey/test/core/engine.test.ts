@@ -11,7 +11,7 @@ import { noLabels, type Store } from '../../src/core/store.ts';
 import { memory } from '../../src/stores/memory.ts';
 import { virtualClock, type VirtualClock } from '../../src/testing/virtual-clock.ts';
 
-const answer: AnswerOutcome = { kind: 'answer', status: 201, headers: [['a', 'b']], body: new Uint8Array([1, 2]) };
+const answer: AnswerOutcome = { kind: 'answer', status: 201, headers: [['a', 'b']], body: Buffer.from([1, 2]) };
 
 interface Bench {
   readonly clock: VirtualClock;

@@ -5,7 +5,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { IdempotencyError } from '../../core/errors.ts';
-import { type Outcome, type OutcomeParts, joinOutcome, splitOutcome } from '../../core/outcome.ts';
+import type { Outcome } from '../../core/outcome.ts';
 import type {
   Completed,
   DurationMs,
@@ -15,6 +15,7 @@ import type {
   StoredRecord,
   TimelineEvent,
 } from '../../core/store.ts';
+import { joinOutcome, splitOutcome, type OutcomeParts } from '../stored-form/outcome.ts';
 
 /** The columns that decide a claim. */
 export interface DecidingRow {

@@ -5,7 +5,8 @@
  */
 import assert from 'node:assert/strict';
 import { scheduler } from 'node:timers/promises';
-import { splitOutcome, type AnswerOutcome, type Outcome } from '../../core/outcome.ts';
+import type { AnswerOutcome, Outcome } from '../../core/outcome.ts';
+import { splitOutcome } from '../../stores/stored-form/outcome.ts';
 import type {
   ClaimAnswer,
   ClaimAsk,
