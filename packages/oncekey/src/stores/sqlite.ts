@@ -92,7 +92,10 @@ export function sqlite(target: string | SqliteHandle, options: SqliteOptions = {
     ...ownerMethods(queue),
     ...otherMethods(queue),
     watch: (id, changed) => watchers.add(id, changed),
-    close: () => queue.close(),
+    async close() {
+      await queue.close();
+      watchers.clear();
+    },
   };
 }
 

@@ -10,7 +10,8 @@ import { unusable } from './failure.ts';
 const version = 1;
 
 // A rowid table: clustering by a random 32-byte id halves the speed of writing. The body
-// comes last, so that reading the rest of a row never walks its overflow pages.
+// comes last, so that reading the rest of a row never walks its overflow pages. No IN in the
+// checks: SQLite would build its list anew for every row.
 const up: string = `
 CREATE TABLE oncekey_schema (
   only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
@@ -20,7 +21,8 @@ INSERT INTO oncekey_schema (only_row, version) VALUES (1, ${version});
 CREATE TABLE oncekey_records (
   record_number INTEGER PRIMARY KEY,
   id BLOB NOT NULL UNIQUE CHECK (length(id) = 32),
-  state TEXT NOT NULL CHECK (state IN ('in-progress', 'open', 'completed', 'erased')),
+  state TEXT NOT NULL
+    CHECK (state = 'in-progress' OR state = 'completed' OR state = 'open' OR state = 'erased'),
   attempt INTEGER NOT NULL CHECK (attempt >= 1),
   revision INTEGER NOT NULL,
   token TEXT,
@@ -47,7 +49,7 @@ CREATE TABLE oncekey_records (
   outcome_crc32 INTEGER,
   outcome_body BLOB,
   CHECK ((state = 'in-progress') = (lease_end_ms IS NOT NULL)),
-  CHECK ((state IN ('completed', 'erased')) = (outcome_kind IS NOT NULL)),
+  CHECK ((state = 'completed' OR state = 'erased') = (outcome_kind IS NOT NULL)),
   CHECK ((outcome_kind IS NULL) = (outcome_head IS NULL)),
   CHECK ((outcome_kind IS NULL) = (outcome_crc32 IS NULL)),
   CHECK ((outcome_kind IS NULL) = (completed_at_ms IS NULL)),
@@ -84,7 +86,7 @@ export const schema: { readonly version: number; readonly up: string; readonly d
 
 /**
  * Makes the tables if they are not there, in one transaction (the caller's, when one is open). Safe to call at every
- * start. Throws `store_unusable` when the database holds a newer schema.
+ * start. Throws `store_unusable` when the database holds a newer schema, else the driver's own errors.
  */
 export function migrate(db: SqliteHandle): void {
   if (isCurrent(db)) return;
@@ -98,8 +100,16 @@ export function migrate(db: SqliteHandle): void {
     if (!isCurrent(db)) db.exec(up);
     db.exec('COMMIT');
   } catch (error) {
-    db.exec('ROLLBACK');
+    rollBack(db);
     throw error;
+  }
+}
+
+function rollBack(db: SqliteHandle): void {
+  try {
+    db.exec('ROLLBACK');
+  } catch {
+    // SQLite has ended the transaction by itself, as it does on a full disk; the first error is what matters.
   }
 }
 
