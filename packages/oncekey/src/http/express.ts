@@ -28,11 +28,12 @@ export function idempotency<R extends ExpressRequest = ExpressRequest>(
   const entry = createEntry(options);
   return (request, response, next) => {
     const target = request.originalUrl ?? request.url ?? '/';
+    const failed = (error: unknown): void => next(error);
     try {
       const done = enterNode(entry, request, response, target, () => next());
-      if (isPromise(done)) done.then(undefined, (error: unknown) => next(error));
+      if (isPromise(done)) done.catch(failed);
     } catch (error) {
-      next(error);
+      failed(error);
     }
   };
 }

@@ -22,15 +22,23 @@ interface RawNames {
   getRawHeaderNames(): string[];
 }
 
-/** The lines of the head; `given` wins over what was set before. */
+/** The lines of the head; `given` wins over what was set before, an object in its place, a list at the end. */
 export function headLines(response: ServerResponse, given: GivenHeaders | undefined): HeaderLine[] {
+  const own = given === undefined ? [] : givenLines(given);
+  const names = (response as ServerResponse & RawNames).getRawHeaderNames();
+  if (names.length === 0) return own;
   const lines: HeaderLine[] = [];
-  const own = given === undefined ? undefined : givenLines(given);
-  const overridden = own && new Set(own.map(([name]) => name.toLowerCase()));
-  for (const name of (response as ServerResponse & RawNames).getRawHeaderNames()) {
-    if (!overridden?.has(name.toLowerCase())) addLines(lines, name, response.getHeader(name));
+  const placed = new Set<string>();
+  for (const name of names) {
+    const lower = name.toLowerCase();
+    const instead = own.filter(([one]) => one.toLowerCase() === lower);
+    if (instead.length === 0) addLines(lines, name, response.getHeader(name));
+    else if (!Array.isArray(given)) {
+      lines.push(...instead);
+      placed.add(lower);
+    }
   }
-  if (own !== undefined) lines.push(...own);
+  for (const line of own) if (!placed.has(line[0].toLowerCase())) lines.push(line);
   return lines;
 }
 

@@ -1,0 +1,201 @@
+/**
+ * The fetch entry: whole and streamed bodies, clients that cancel, thrown errors,
+ * repeated Set-Cookie, bodies that the handler still can read.
+ */
+import { describe, expect, it } from 'vitest';
+import type { Store } from '../../src/core/store.ts';
+import { currentWork } from '../../src/core/work.ts';
+import { idempotency, type FetchHandler } from '../../src/http/fetch.ts';
+import type { EntryOptions } from '../../src/http/options.ts';
+import { memory } from '../../src/stores/memory.ts';
+import { gate } from './rig.ts';
+
+interface Served {
+  ask(init?: RequestInit & { path?: string; key?: string }): Promise<Response>;
+  runs(): number;
+  readonly background: Promise<unknown>[];
+}
+
+function start(handler: FetchHandler, options: Partial<EntryOptions<Request>> = {}): Served {
+  let runs = 0;
+  const background: Promise<unknown>[] = [];
+  const entry = idempotency({ store: memory(), scope: 'public', ...options });
+  return {
+    background,
+    runs: () => runs,
+    ask({ path = '/orders?a=1', key = 'k', ...init } = {}) {
+      const headers = { 'idempotency-key': key, 'content-type': 'application/json', ...(init.headers as object) };
+      const request = new Request(`https://api.example${path}`, { method: 'POST', ...init, headers });
+      const next: FetchHandler = (one) => {
+        runs++;
+        return handler(one);
+      };
+      return entry(request, next, { waitUntil: (work) => background.push(work) });
+    },
+  };
+}
+
+const streamOf = (
+  parts: readonly string[],
+  between: () => Promise<unknown> = () => Promise.resolve(),
+): ReadableStream =>
+  new ReadableStream({
+    async start(controller) {
+      for (const part of parts) {
+        controller.enqueue(new TextEncoder().encode(part));
+        await between();
+      }
+      controller.close();
+    },
+  });
+
+async function expectReplay(first: Response, again: Response): Promise<void> {
+  expect(first.headers.get('idempotent-replayed')).toBeNull();
+  expect(again.headers.get('idempotent-replayed')).toBe('true');
+  expect(again.status).toBe(first.status);
+  expect(new Uint8Array(await again.arrayBuffer())).toEqual(new Uint8Array(await first.arrayBuffer()));
+}
+
+describe('replays', () => {
+  it.each<[string, () => Response]>([
+    ['text', () => new Response('hello', { status: 201, headers: { location: '/1' } })],
+    ['json', () => Response.json({ a: 1 })],
+    ['binary', () => new Response(Uint8Array.of(0, 255, 128))],
+    ['204', () => new Response(null, { status: 204 })],
+    ['nothing', () => new Response()],
+    ['an empty stream', () => new Response(streamOf([]))],
+    ['a stream at once', () => new Response(streamOf(['one ', 'two ', 'three']))],
+    [
+      'a stream in time',
+      () => new Response(streamOf(['one ', 'two '], () => new Promise((resolve) => setTimeout(resolve, 5)))),
+    ],
+    ['a stream with its length', () => new Response(streamOf(['one ', 'two']), { headers: { 'content-length': '7' } })],
+    ['a redirect', () => new Response(null, { status: 303, headers: { location: '/1' } })],
+  ])('%s', async (_, handler) => {
+    const served = start(handler);
+    const first = await served.ask();
+    const held = first.clone();
+    await first.arrayBuffer();
+    await expectReplay(held, await served.ask());
+    expect(served.runs()).toBe(1);
+  });
+
+  it('are refused for another body, path or media type', async () => {
+    const served = start(() => new Response('x'));
+    await served.ask({ body: '{"a":1,"b":2}' });
+    expect((await served.ask({ body: '{"b":2, "a":1}' })).status).toBe(200);
+    expect((await served.ask({ body: '{"a":2}' })).status).toBe(422);
+    expect((await served.ask({ body: '{"a":1,"b":2}', path: '/orders?a=2' })).status).toBe(422);
+  });
+
+  it('leave Set-Cookie to the first', async () => {
+    const served = start(() => {
+      const response = new Response('x');
+      response.headers.append('set-cookie', 'a=1');
+      response.headers.append('set-cookie', 'b=2');
+      return response;
+    });
+    expect((await served.ask()).headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+    expect((await served.ask()).headers.getSetCookie()).toEqual([]);
+  });
+});
+
+describe('the handler', () => {
+  it('gets the very request, unread', async () => {
+    let got: Request | undefined;
+    const served = start(async (request) => {
+      got = request;
+      return new Response(`${await request.text()} ${currentWork()?.attempt}`);
+    });
+    expect(await (await served.ask({ body: 'hello' })).text()).toBe('hello 1');
+    expect(got?.bodyUsed).toBe(true);
+  });
+
+  it('may throw: answered and kept', async () => {
+    const errors: unknown[] = [];
+    const served = start(
+      () => {
+        throw new Error('boom');
+      },
+      { onWorkError: (error) => errors.push(error) },
+    );
+    const first = await served.ask();
+    expect(first.status).toBe(500);
+    await expectReplay(first, await served.ask());
+    expect([served.runs(), errors.length]).toEqual([1, 1]);
+  });
+
+  it('may throw: released and thrown on, where that was chosen', async () => {
+    const served = start(() => Promise.reject(new Error('boom')), { serverErrors: 'release' });
+    await expect(served.ask()).rejects.toThrow('boom');
+    await expect(served.ask()).rejects.toThrow('boom');
+    expect(served.runs()).toBe(2);
+  });
+
+  it('leaves a tombstone when its stream breaks', async () => {
+    const served = start(
+      () =>
+        new Response(
+          new ReadableStream({
+            start(controller) {
+              controller.enqueue(Uint8Array.of(1));
+              setTimeout(() => controller.error(new Error('broke')), 5);
+            },
+          }),
+        ),
+    );
+    await expect((await served.ask()).arrayBuffer()).rejects.toThrow('broke');
+    expect(await (await served.ask()).json()).toMatchObject({ code: 'idempotency_outcome_not_kept' });
+    expect(served.runs()).toBe(1);
+  });
+});
+
+describe('a client that cancels', () => {
+  it('finds the whole answer when it comes back', async () => {
+    const { opened, open } = gate();
+    const served = start(() => new Response(streamOf(['one ', 'two'], () => opened)));
+    const first = await served.ask();
+    const gone = first.body?.cancel();
+    open();
+    await gone;
+    await Promise.all(served.background);
+    const again = await served.ask();
+    expect([again.headers.get('idempotent-replayed'), await again.text()]).toEqual(['true', 'one two']);
+  });
+});
+
+describe('limits and failures', () => {
+  it('refuses a body over the cap', async () => {
+    const served = start(() => new Response('x'), { maxRequestBytes: 10 });
+    expect((await served.ask({ body: 'x'.repeat(11) })).status).toBe(413);
+    expect(served.runs()).toBe(0);
+  });
+
+  it('does not finish a streamed answer whose lease was lost', async () => {
+    const store: Store = { ...memory(), complete: () => ({ kind: 'lost' }) };
+    const slowly = () => new Promise((resolve) => setTimeout(resolve, 5));
+    const served = start(() => new Response(streamOf(['one ', 'two'], slowly)), { store });
+    await expect((await served.ask()).text()).rejects.toThrow(/same key/);
+    const whole = start(() => new Response('stale'), { store: { ...memory(), complete: () => ({ kind: 'lost' }) } });
+    expect((await whole.ask()).status).toBe(409);
+  });
+
+  it('answers 503 when the store is down', async () => {
+    const store: Store = {
+      ...memory(),
+      claim: () => {
+        throw new Error('down');
+      },
+    };
+    expect((await start(() => new Response('x'), { store }).ask()).status).toBe(503);
+    const open = start(() => new Response('x'), { store, storeDown: 'pass' });
+    expect((await open.ask()).headers.get('idempotency-unprotected')).toBe('store-unavailable');
+  });
+
+  it('runs parallel duplicates once', async () => {
+    const served = start(() => new Promise<Response>((resolve) => setTimeout(() => resolve(new Response('x')), 20)));
+    const all = await Promise.all(Array.from({ length: 50 }, () => served.ask()));
+    expect(all.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(served.runs()).toBe(1);
+  });
+});
