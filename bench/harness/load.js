@@ -1,9 +1,10 @@
 /**
  * The load generator, a process of its own: keep-alive connections over node:net that each
  * send one prepared request, read an answer of known length and send the next. autocannon
- * 9 parses answers in JavaScript and saturated its core at 31 k/s where a bare node:http
- * server answers this one at 41 k/s, so it would have measured itself. Every answer's
- * status is checked; an answer that is not 2xx or has another length fails the run.
+ * 9 parses answers in JavaScript: it saturated its core at 31 k/s where a bare node:http
+ * server answers this one at 47 k/s, so it would have measured itself; a request costs this
+ * one 6 µs, and the server 15. Every answer's status is checked; an answer that is not 2xx
+ * or has another length fails the run.
  */
 import { connect } from 'node:net';
 

@@ -33,6 +33,19 @@ function randomBy(seed: number): () => number {
   };
 }
 
+/** Resolves `done` when `one` has been called `count` times. */
+function countdown(count: number): { one: () => void; done: Promise<void> } {
+  let left = count;
+  let finish = (): void => {};
+  const done = new Promise<void>((resolve) => (finish = resolve));
+  if (count === 0) finish();
+  const one = (): void => {
+    left -= 1;
+    if (left === 0) finish();
+  };
+  return { one, done };
+}
+
 function violationsOf(key: string, before: Reply, after: Reply, newCharges: number, charges: number): string[] {
   const found: string[] = [];
   if (after?.status !== 200) found.push(`${key} is neither completed nor claimable: ${after?.status} ${after?.body}`);
@@ -52,12 +65,17 @@ test('killed in a loop: afterwards every key is completed or claimable', { timeo
   const seen = new Map<string, Reply>();
   for (let round = 0; round < rounds; round += 1) {
     const gateway = await setting.gateway(service.url, '--lease-ms', String(leaseMs));
+    const answered = countdown(Math.floor(random() * keysARound));
+    const arrived = service.arrival();
     const sent = Array.from({ length: keysARound }, async (_, index) => {
       await sleep(random() * 60);
       const key = `round-${round}-${index}`;
       seen.set(key, await postCharge(gateway.port, key, key));
+      answered.one();
     });
-    await sleep(random() * 90);
+    // By what has happened and not by the clock, so that a slow machine sees every kind of kill as well.
+    await arrived;
+    await answered.done;
     await gateway.kill();
     await Promise.all(sent);
   }
