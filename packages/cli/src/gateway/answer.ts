@@ -64,7 +64,8 @@ export class LiveAnswer {
   /** Some of the body. False: the client is slow, wait for `drained`. */
   chunk(bytes: Buffer): boolean {
     const { tape } = this.#stage;
-    tape?.chunk(bytes);
+    // Every read has its own buffer, which nobody writes to again.
+    tape?.chunk(bytes, true);
     if (tape !== null && this.#remaining !== null) {
       this.#remaining -= bytes.length;
       if (this.#remaining <= 0) {
@@ -158,7 +159,7 @@ export class LiveAnswer {
     const { response, edit } = this.#stage;
     if (response.destroyed) return;
     const { status, message, headers } = this.#head;
-    const lines = editedLines(headers, edit).flat();
+    const lines = flatLines(headers, edit);
     if (message !== '' && sendableMessage.test(message)) response.writeHead(status, message, lines);
     else response.writeHead(status, lines);
   }
@@ -227,6 +228,12 @@ function editedLines(lines: readonly HeaderLine[], edit: HeadEdit): readonly Hea
   if (edit.remove.length === 0 && edit.add.length === 0) return lines;
   const kept = edit.remove.length === 0 ? lines : lines.filter(([name]) => !edit.remove.includes(name.toLowerCase()));
   return edit.add.length === 0 ? kept : [...kept, ...edit.add];
+}
+
+function flatLines(lines: readonly HeaderLine[], edit: HeadEdit): string[] {
+  const flat: string[] = [];
+  for (const [name, value] of editedLines(lines, edit)) flat.push(name, value);
+  return flat;
 }
 
 function declaredLength(headers: readonly HeaderLine[]): number | null {

@@ -23,6 +23,7 @@ export class ClientGone extends Error {
 export type OutgoingBody = null | Buffer | AsyncIterable<Buffer>;
 
 const nothing = Buffer.alloc(0);
+const smallBytes = 65_536;
 
 /** What `protocol.begin` is asked with. */
 export class IncomingAsk implements Ask {
@@ -67,9 +68,30 @@ export class IncomingAsk implements Ask {
 
   body(limitBytes: number): MaybePromise<AskBody> {
     if (!this.head.hasBody) return { kind: 'bytes', bytes: nothing };
+    if (this.#whole !== null) {
+      return this.#whole.length > limitBytes ? { kind: 'too-large' } : { kind: 'bytes', bytes: this.#whole };
+    }
     if ((this.head.contentLength ?? 0) > limitBytes) return { kind: 'too-large' };
     this.#sendContinue?.();
-    return this.#collect(limitBytes);
+    return new Promise((resolve, reject) => {
+      const whole = (bytes: Buffer | null): void =>
+        resolve(bytes === null ? { kind: 'too-large' } : { kind: 'bytes', bytes });
+      this.#collect(limitBytes, whole, reject);
+    });
+  }
+
+  /**
+   * Whether the body is small and on its way: then it is worth having before anything is asked, since a
+   * protocol that finds it here decides at once.
+   */
+  worthAwaiting(limitBytes: number): boolean {
+    const length = this.head.contentLength ?? 0;
+    return length > 0 && length <= Math.min(smallBytes, limitBytes) && this.#sendContinue === null;
+  }
+
+  /** Calls `ready` when the whole body is in memory, or `failed` with `SlowBody` or `ClientGone`. */
+  arrive(ready: () => void, failed: (error: Error) => void): void {
+    this.#collect(smallBytes, ready, failed);
   }
 
   /** Whether the whole body is in memory, or there is none. */
@@ -85,39 +107,43 @@ export class IncomingAsk implements Ask {
     return this.#remaining();
   }
 
-  #collect(limitBytes: number): Promise<AskBody> {
+  // `whole` gets null when there is more than the limit; what was read until then is kept.
+  #collect(limitBytes: number, whole: (bytes: Buffer | null) => void, failed: (error: Error) => void): void {
     const request = this.#request;
-    return new Promise((resolve, reject) => {
-      let size = 0;
-      const stop = (): void => {
-        clearTimeout(timer);
-        request.off('data', take).off('end', end).off('error', gone).off('close', gone);
-      };
-      const take = (chunk: Buffer): void => {
-        this.#received.push(chunk);
-        size += chunk.length;
-        if (size <= limitBytes) return;
-        stop();
-        request.pause();
-        resolve({ kind: 'too-large' });
-      };
-      const end = (): void => {
-        stop();
-        this.#whole =
-          this.#received.length === 1 ? (this.#received[0] ?? nothing) : Buffer.concat(this.#received, size);
-        resolve({ kind: 'bytes', bytes: this.#whole });
-      };
-      const gone = (): void => {
-        stop();
-        reject(new ClientGone('the client went away before its body was whole'));
-      };
-      const timer = setTimeout(() => {
-        stop();
-        request.pause();
-        reject(new SlowBody('the body did not arrive in time'));
-      }, this.#bodyMs);
-      request.on('data', take).on('end', end).on('error', gone).on('close', gone);
-    });
+    let size = 0;
+    let done = false;
+    const stop = (): void => {
+      done = true;
+      clearTimeout(timer);
+    };
+    const leaveOff = (): void => {
+      stop();
+      request.off('data', take).pause();
+    };
+    const take = (chunk: Buffer): void => {
+      this.#received.push(chunk);
+      size += chunk.length;
+      if (size <= limitBytes) return;
+      leaveOff();
+      whole(null);
+    };
+    // Left in place where they are: a request that has ended says nothing more that matters.
+    const end = (): void => {
+      if (done) return;
+      stop();
+      this.#whole = this.#received.length === 1 ? (this.#received[0] ?? nothing) : Buffer.concat(this.#received, size);
+      whole(this.#whole);
+    };
+    const gone = (): void => {
+      if (done) return;
+      stop();
+      failed(new ClientGone('the client went away before its body was whole'));
+    };
+    const timer = setTimeout(() => {
+      leaveOff();
+      failed(new SlowBody('the body did not arrive in time'));
+    }, this.#bodyMs);
+    request.on('data', take).on('end', end).on('error', gone).on('close', gone);
   }
 
   async *#remaining(): AsyncGenerator<Buffer> {

@@ -30,6 +30,8 @@ export interface Hall {
   readonly upstream: Upstream;
   readonly findScope: (head: RequestHead) => MaybePromise<ScopeAnswer>;
   readonly refuse: Refuse;
+  /** Whether a request with this method and its body is what the protocol is for. */
+  readonly protects: (head: RequestHead, method: string) => boolean;
   /** Beyond it a keyed request gets 413. */
   readonly maxRequestBytes: number;
   readonly bodyMs: number;
@@ -37,7 +39,7 @@ export interface Hall {
   /** Whether the gateway is ending: nothing new is sent upstream. */
   readonly draining: () => boolean;
   /** A request is over. Called once each. */
-  readonly passed: (passage: Passage) => void;
+  readonly passed: (passage: Passage, exchange: Exchange) => void;
   /** Something threw that should not. */
   readonly fault: (error: unknown) => void;
 }
@@ -62,7 +64,7 @@ export class Exchange {
 
   /** Begins. `waitsForContinue`: the client holds its body back until it hears 100. */
   start(waitsForContinue: boolean): void {
-    const { findScope, bodyMs, protocol } = this.#hall;
+    const { findScope, bodyMs, protects, maxRequestBytes } = this.#hall;
     const head = readHead(this.#request.rawHeaders);
     const target = originForm(this.#request.url ?? '');
     if (this.#hall.draining()) return this.#refuse('shutting-down');
@@ -70,11 +72,19 @@ export class Exchange {
     const sendContinue = waitsForContinue ? (): void => this.#response.writeContinue() : null;
     const ask = new IncomingAsk(this.#request, target, head, { findScope, sendContinue, bodyMs });
     this.#ask = ask;
+    if (protects(head, ask.method) && ask.worthAwaiting(maxRequestBytes)) {
+      ask.arrive(
+        () => this.#begin(ask),
+        (error) => this.#fail(error),
+      );
+    } else this.#begin(ask);
+  }
+
+  #begin(ask: IncomingAsk): void {
     try {
-      const begun = protocol.begin(ask);
-      if (begun instanceof Promise)
-        begun.then((later) => this.#guard(ask, later)).catch((error: unknown) => this.#fail(error));
-      else this.#proceed(ask, begun);
+      const begun = this.#hall.protocol.begin(ask);
+      if (!(begun instanceof Promise)) this.#proceed(ask, begun);
+      else begun.then((later) => this.#guard(ask, later)).catch((error: unknown) => this.#fail(error));
     } catch (error) {
       this.#fail(error);
     }
@@ -189,7 +199,8 @@ export class Exchange {
     // An answer that came before the end of a streamed body: the rest is read and thrown away.
     if (!this.#request.complete && this.#response.writableEnded) this.#request.resume();
     const { method = '', url = '' } = this.#request;
-    this.#hall.passed({ method, target: url, how: this.#how, status, failure: this.#failure });
+    const passage = { method, target: url, how: this.#how, status, failure: this.#failure };
+    this.#hall.passed(passage, this);
   }
 }
 

@@ -38,14 +38,14 @@ export function readHead(raw: readonly string[]): RequestHead {
   let contentLength: number | null = null;
   let chunked = false;
   let hostLines = 0;
-  let named: string[] = [];
+  let named = none;
   for (let index = 0; index < raw.length; index += 2) {
     const name = (raw[index] ?? '').toLowerCase();
     names.push(name);
     if (name === 'content-length') contentLength = Number(raw[index + 1]);
     else if (name === 'transfer-encoding') chunked = true;
     else if (name === 'host') hostLines += 1;
-    else if (name === 'connection') named = [...named, ...connectionNames(raw[index + 1] ?? '')];
+    else if (name === 'connection') named = named.concat(connectionNames(raw[index + 1] ?? ''));
   }
   return { raw, names, contentLength, hasBody: chunked || (contentLength ?? 0) > 0, hostLines, named };
 }
@@ -118,8 +118,10 @@ function textOf(bytes: Buffer | string | undefined): string {
   return typeof bytes === 'string' ? bytes : (bytes?.toString('latin1') ?? '');
 }
 
-function connectionNames(value: string): string[] {
+const none: readonly string[] = [];
+
+function connectionNames(value: string): readonly string[] {
   const lower = value.toLowerCase();
-  if (lower === 'keep-alive' || lower === 'close') return [];
+  if (lower === 'keep-alive' || lower === 'close') return none;
   return lower.split(',').map((name) => name.trim());
 }

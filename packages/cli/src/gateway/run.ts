@@ -5,6 +5,7 @@
  */
 import { createProtocol, type Protocol, type ProtocolOptions } from 'oncekey/http';
 import type { OnceEvent, Store } from 'oncekey';
+import { keyHeaderName } from 'oncekey/protocol';
 import type { Logger } from 'pino';
 import { Refusal, reasonOf } from '../refusal.ts';
 import { logEvents, logPassage, openLog } from './log.ts';
@@ -19,6 +20,7 @@ import { openTunnels } from './tunnel.ts';
 import { openUpstream } from './upstream.ts';
 
 const graceMs = 30_000;
+const keyHeader = keyHeaderName.toLowerCase();
 
 /** A started gateway. */
 export interface Gateway {
@@ -66,12 +68,14 @@ export async function startGateway(settings: GatewaySettings, log: Logger, limit
   };
   const protocol = openProtocol({ ...settings.protocol, store, onEvent });
   const upstream = openUpstream(settings.upstream, settings.upstreamTimeoutMs);
+  const methods = new Set(settings.protocol.methods ?? ['POST', 'PATCH']);
   const front = openFront(
     {
       protocol,
       upstream,
       findScope,
       refuse: refusals(settings.protocol),
+      protects: (head, method) => methods.has(method) && head.names.includes(keyHeader),
       maxRequestBytes: settings.protocol.maxRequestBytes ?? 2_097_152,
       passed: (passage) => {
         metrics?.passage(passage);

@@ -7,7 +7,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Refusal, reasonOf } from '../refusal.ts';
-import { Exchange, type Hall } from './exchange.ts';
+import { Exchange, type Hall, type Passage } from './exchange.ts';
 import type { Address } from './values.ts';
 
 /** Bounds that no flag changes. Milliseconds and bytes. */
@@ -37,7 +37,9 @@ export const serviceLimits: Limits = {
 };
 
 /** What exchanges share, less what the front itself provides. */
-export type FrontHall = Omit<Hall, 'draining' | 'bodyMs' | 'stalledClientMs'>;
+export type FrontHall = Omit<Hall, 'draining' | 'bodyMs' | 'stalledClientMs' | 'passed'> & {
+  readonly passed: (passage: Passage) => void;
+};
 
 /** The listening side. */
 export interface Front {
@@ -58,6 +60,11 @@ export function openFront(shared: FrontHall, limits: Limits): Front {
     draining: () => draining,
     bodyMs: limits.bodyMs,
     stalledClientMs: limits.stalledClientMs,
+    passed: (passage, exchange) => {
+      running.delete(exchange);
+      if (draining && running.size === 0) empty?.();
+      shared.passed(passage);
+    },
   };
   const server = createServer({
     maxHeaderSize: limits.headBytes,
@@ -72,18 +79,7 @@ export function openFront(shared: FrontHall, limits: Limits): Front {
   const begin = (request: IncomingMessage, response: ServerResponse, waits: boolean): void => {
     // Ends the connection after this answer; what else came along it is asked anew elsewhere.
     if (draining) response.shouldKeepAlive = false;
-    const exchange: Exchange = new Exchange(
-      {
-        ...hall,
-        passed: (passage) => {
-          running.delete(exchange);
-          if (draining && running.size === 0) empty?.();
-          hall.passed(passage);
-        },
-      },
-      request,
-      response,
-    );
+    const exchange = new Exchange(hall, request, response);
     running.add(exchange);
     exchange.start(waits);
   };
