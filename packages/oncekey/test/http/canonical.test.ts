@@ -10,6 +10,12 @@ import { seed } from './seed.ts';
 
 const of = (text: string): string | null => canonicalBytes(new TextEncoder().encode(text));
 
+/** With names that look like integers, which engines put first. */
+const anyJson = fc.oneof(
+  fc.jsonValue({ stringUnit: 'grapheme' }),
+  fc.dictionary(fc.oneof(fc.nat(20).map(String), fc.string()), fc.jsonValue()),
+);
+
 describe('canonicalBytes', () => {
   it.each([
     ['order of names', '{"b":1,"a":2}', '{"a":2,"b":1}'],
@@ -52,36 +58,31 @@ describe('canonicalBytes', () => {
   });
 
   it('agrees with RFC 8785 for all JSON, however it is written', () => {
-    fc.assert(
-      fc.property(fc.jsonValue({ stringUnit: 'grapheme' }), fc.constantFrom(0, 1, '\t'), (value, space) => {
-        const text = JSON.stringify(value, null, space);
-        const canonical = of(text);
-        // Where there is one at all (doubles beyond 2^53 have none), it is the library's.
-        if (canonical !== null) expect(canonical).toBe(canonicalize(JSON.parse(text)));
-      }),
-      { seed, numRuns: 500 },
-    );
+    const holds = fc.property(anyJson, fc.constantFrom(0, 1, '\t'), (value, space) => {
+      const text = JSON.stringify(value, null, space);
+      const canonical = of(text);
+      // Where there is one at all (doubles beyond 2^53 have none), it is the library's.
+      return canonical === null || canonical === canonicalize(JSON.parse(text));
+    });
+    expect(() => fc.assert(holds, { seed, numRuns: 1000 })).not.toThrow();
   });
 
   it('gives any bytes an answer', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
-        canonicalBytes(bytes);
-      }),
-      { seed },
-    );
+    const holds = fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+      canonicalBytes(bytes);
+    });
+    expect(() => fc.assert(holds, { seed })).not.toThrow();
   });
 });
 
 describe('canonicalValue', () => {
   it('equals the text of the same value', () => {
-    fc.assert(
-      fc.property(fc.jsonValue({ stringUnit: 'grapheme' }), (value) => {
-        const text = of(JSON.stringify(value));
-        if (text !== null) expect(canonicalValue(JSON.parse(JSON.stringify(value)))).toBe(text);
-      }),
-      { seed },
-    );
+    const holds = fc.property(anyJson, (value) => {
+      const text = JSON.stringify(value);
+      const canonical = of(text);
+      return canonical === null || canonical === canonicalValue(JSON.parse(text));
+    });
+    expect(() => fc.assert(holds, { seed })).not.toThrow();
   });
 
   it('has none for what contains itself', () => {
