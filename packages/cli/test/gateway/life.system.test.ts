@@ -102,6 +102,30 @@ describe('a store that cannot serve', () => {
   });
 });
 
+describe('a store that fails while serving', () => {
+  it('503 and nothing runs; or, opted in, runs unprotected and says so; then it is back', async () => {
+    const upstream = using(await startUpstream());
+    const path = join(folder, 'busy.db');
+    const closed = await gatewayTo(upstream, `sqlite:${path}`, '--store-timeout-ms', '300');
+    const open = await gatewayTo(upstream, `sqlite:${path}`, '--store-timeout-ms', '300', '--store-down', 'pass');
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN EXCLUSIVE');
+    const refused = await ask(closed.port, 'POST', '/orders', headers, 'x');
+    expect([refused.status, refused.header('retry-after')]).toEqual([503, ['1']]);
+    expect(refused.body.toString()).toContain('idempotency_store_unavailable');
+    expect(upstream.heads()).toBe(0);
+    expect(await closed.logged('store-failed')).toMatchObject({ level: 40, phase: 'claim' });
+    const unprotected = await ask(open.port, 'POST', '/orders', headers, 'x');
+    expect([unprotected.status, unprotected.header('idempotency-unprotected')]).toEqual([201, ['store-unavailable']]);
+    expect(await open.logged('unprotected')).toMatchObject({ level: 40 });
+    other.exec('ROLLBACK');
+    other.close();
+    let back = await ask(closed.port, 'POST', '/orders', headers, 'x');
+    while (back.status === 503 || back.status === 409) back = await ask(closed.port, 'POST', '/orders', headers, 'x');
+    expect(back.status).toBe(201);
+  });
+});
+
 describe('killed mid-work', () => {
   it('refuses while the lease runs, then takes over as attempt 2, with a warning', async () => {
     const { upstream, answer } = await startPatient();
