@@ -187,6 +187,22 @@ describe('what a handler sees', () => {
     }
   });
 
+  it('can read a body that had arrived before the scope was known', async () => {
+    const { port } = await start(async (request, response) => response.end(await textOf(request)), {
+      maxResponseBytes: 2_000_000,
+      scope: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return 'late';
+      },
+    });
+    for (const size of [0, 1, 300, 100_000, 1_500_000]) {
+      const body = 'x'.repeat(size);
+      const first = await send(port, { key: `k${size}`, body });
+      expect(first.body.toString()).toBe(body);
+      expectReplay(first, await send(port, { key: `k${size}`, body }));
+    }
+  });
+
   it('reads a chunked body that trickles', async () => {
     const { port } = await start(async (request, response) => response.end(await textOf(request)));
     const trickle = (parts: string[]) =>
