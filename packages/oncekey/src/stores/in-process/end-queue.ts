@@ -1,92 +1,114 @@
 /**
- * Records in the order in which they end: the nearest first, also when every record has
- * another retention. A heap of eight children a node: inserting in order of time, which
- * is the rule, costs one comparison, and removing touches few records. Knows no clock.
+ * Records, by the numbers of their slots, in the order in which they end: the nearest
+ * first, also when every record has another retention. A heap of eight children a node:
+ * inserting in order of time, which is the rule, costs one comparison, and removing
+ * touches few entries. Numbers only, so that an entry is no object. Knows no clock.
  */
-import type { HeldRecord } from './held-record.ts';
 
 const width = 8;
 
-/** A priority queue by `endsAt`; a record is in at most one queue, and its `endsAt` stands still while it is. */
+/** A priority queue of slots by the instant of their end. */
 export class EndQueue {
-  /** Beside the records, so that comparing does not reach into them. */
-  #ends: Float64Array = new Float64Array(64);
-  readonly #records: HeldRecord[] = [];
+  #size = 0;
+  #ends: Float64Array<ArrayBuffer> = new Float64Array(64);
+  #slots: Int32Array<ArrayBuffer> = new Int32Array(64);
+  /** By slot: one more than its place above; 0 for a slot that is not queued. */
+  #places: Int32Array<ArrayBuffer> = new Int32Array(64);
 
   get size(): number {
-    return this.#records.length;
+    return this.#size;
   }
 
-  /** The record that ends next. */
-  first(): HeldRecord | undefined {
-    return this.#records[0];
+  /** The slot that ends next; -1 when there is none. */
+  first(): number {
+    return this.#size === 0 ? -1 : this.#slotAt(0);
   }
 
-  /** Puts a record in its place. */
-  insert(record: HeldRecord): void {
-    const slot = this.#records.length;
-    if (slot === this.#ends.length) {
-      const wider = new Float64Array(slot * 2);
-      wider.set(this.#ends);
-      this.#ends = wider;
+  /** When the next one ends; Infinity when there is none. */
+  firstEnd(): number {
+    return this.#size === 0 ? Infinity : this.#endAt(0);
+  }
+
+  /** When a queued slot ends. */
+  endOf(slot: number): number {
+    return this.#endAt(this.#placeOf(slot));
+  }
+
+  /** Puts a slot in its place; it must not be queued yet. */
+  insert(slot: number, end: number): void {
+    if (this.#size === this.#ends.length) {
+      this.#ends = wider(this.#ends, new Float64Array(this.#size * 2));
+      this.#slots = wider(this.#slots, new Int32Array(this.#size * 2));
     }
-    this.#records.push(record);
-    record.queue = this;
-    this.#rise(slot, record, record.endsAt);
+    if (slot >= this.#places.length) this.#places = wider(this.#places, new Int32Array(slot * 2));
+    this.#rise(this.#size++, slot, end);
   }
 
-  /** Takes a record out, wherever it stands. */
-  remove(record: HeldRecord): void {
-    const { slot } = record;
-    const last = this.#records.pop();
-    record.queue = null;
-    record.slot = -1;
-    if (last === undefined || last === record) return;
-    const parent = (slot - 1) >> 3;
-    if (slot > 0 && last.endsAt < this.#end(parent)) this.#rise(slot, last, last.endsAt);
-    else this.#sink(slot, last, last.endsAt);
+  /** Takes a slot out, wherever it stands; false when it is not queued. */
+  remove(slot: number): boolean {
+    const place = this.#placeOf(slot);
+    if (place < 0) return false;
+    this.#places[slot] = 0;
+    const lastPlace = --this.#size;
+    if (place === lastPlace) return true;
+    const last = this.#slotAt(lastPlace);
+    const end = this.#endAt(lastPlace);
+    if (place > 0 && end < this.#endAt((place - 1) >> 3)) this.#rise(place, last, end);
+    else this.#sink(place, last, end);
+    return true;
   }
 
-  #end(slot: number): number {
-    return this.#ends[slot] ?? Infinity;
+  #endAt(place: number): number {
+    return this.#ends[place] ?? Infinity;
   }
 
-  #place(slot: number, record: HeldRecord, end: number): void {
-    this.#records[slot] = record;
-    this.#ends[slot] = end;
-    record.slot = slot;
+  #slotAt(place: number): number {
+    return this.#slots[place] ?? -1;
   }
 
-  #rise(from: number, record: HeldRecord, end: number): void {
-    let slot = from;
-    while (slot > 0) {
-      const parent = (slot - 1) >> 3;
-      const above = this.#records[parent];
-      const aboveEnd = this.#end(parent);
-      if (above === undefined || aboveEnd <= end) break;
-      this.#place(slot, above, aboveEnd);
-      slot = parent;
+  #placeOf(slot: number): number {
+    return (this.#places[slot] ?? 0) - 1;
+  }
+
+  #put(place: number, slot: number, end: number): void {
+    this.#slots[place] = slot;
+    this.#ends[place] = end;
+    this.#places[slot] = place + 1;
+  }
+
+  #rise(from: number, slot: number, end: number): void {
+    let place = from;
+    while (place > 0) {
+      const parent = (place - 1) >> 3;
+      const parentEnd = this.#endAt(parent);
+      if (parentEnd <= end) break;
+      this.#put(place, this.#slotAt(parent), parentEnd);
+      place = parent;
     }
-    this.#place(slot, record, end);
+    this.#put(place, slot, end);
   }
 
-  #sink(from: number, record: HeldRecord, end: number): void {
-    let slot = from;
+  #sink(from: number, slot: number, end: number): void {
+    let place = from;
     for (;;) {
-      const child = this.#nearestChild(slot);
-      const below = this.#records[child];
-      const belowEnd = this.#end(child);
-      if (below === undefined || belowEnd >= end) break;
-      this.#place(slot, below, belowEnd);
-      slot = child;
+      const child = this.#nearestChild(place);
+      if (child >= this.#size || this.#endAt(child) >= end) break;
+      this.#put(place, this.#slotAt(child), this.#endAt(child));
+      place = child;
     }
-    this.#place(slot, record, end);
+    this.#put(place, slot, end);
   }
 
-  #nearestChild(slot: number): number {
-    let nearest = slot * width + 1;
-    const past = Math.min(nearest + width, this.#records.length);
-    for (let child = nearest + 1; child < past; child++) if (this.#end(child) < this.#end(nearest)) nearest = child;
+  #nearestChild(place: number): number {
+    let nearest = place * width + 1;
+    const past = Math.min(nearest + width, this.#size);
+    for (let child = nearest + 1; child < past; child++) if (this.#endAt(child) < this.#endAt(nearest)) nearest = child;
     return nearest;
   }
+}
+
+/** `wide` with the numbers of `narrow` at its beginning. */
+function wider<T extends Float64Array | Int32Array>(narrow: T, wide: T): T {
+  wide.set(narrow);
+  return wide;
 }

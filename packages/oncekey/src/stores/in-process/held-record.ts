@@ -1,7 +1,7 @@
 /**
  * A record as a store inside this process holds it: the facts of the seam's record, with
- * instants of the store's own clock instead of durations. Kept lean, since there may be a
- * hundred thousand: what most records never have (steps, notes) is null until needed.
+ * instants of the store's own clock instead of durations. This is the form of records that
+ * are unfinished or being changed; what most never have (steps, notes) is null until needed.
  * Decides nothing.
  */
 import type {
@@ -16,7 +16,6 @@ import type {
   TimelineEvent,
   Token,
 } from '../../core/store.ts';
-import type { EndQueue } from './end-queue.ts';
 import { giveOutcome, holdOutcome, type HeldOutcome } from './held-outcome.ts';
 import { ownStep } from './record-rules.ts';
 
@@ -58,9 +57,8 @@ export class HeldRecord {
   lastSeenAtMs: number | null = null;
   completedAtMs: number | null = null;
   noted: Noted | null = null;
-  /** Estimated; kept by the table, as are `queue` and `slot`. */
+  /** Estimated; kept by the table, as is `slot`. */
   bytes = 0;
-  queue: EndQueue | null = null;
   slot = -1;
 
   /** A first claim. */
@@ -134,7 +132,7 @@ export function restore(stored: StoredRecord, now: number): HeldRecord {
   record.revision = stored.revision;
   record.outcome = stored.outcome === null ? null : holdOutcome(stored.outcome);
   record.steps = stored.steps.length === 0 ? null : stored.steps.map(ownStep);
-  record.lastSeenAtMs = stored.lastSeenAtMs;
+  record.lastSeenAtMs = stored.lastSeenAtMs === stored.firstSeenAtMs ? null : stored.lastSeenAtMs;
   record.completedAtMs = stored.completedAtMs;
   const noted = stored.replayCount + stored.conflictCount + stored.timeline.length > 0;
   record.noted = noted ? notedIn(stored) : null;

@@ -14,9 +14,10 @@ import type {
   StoredRecord,
 } from '../../core/store.ts';
 import { holdOutcome } from './held-outcome.ts';
-import { nothingNoted, show, stateOf, type HeldRecord } from './held-record.ts';
+import { nothingNoted, show, stateOf } from './held-record.ts';
 import { decide, openUp, remember, settle, type RecordKeeping } from './record-keeping.ts';
 import { checkListLimit, labelsOfErased, matches } from './record-rules.ts';
+import type { Found } from './record-table.ts';
 
 /** {@link Store.list}. Throws a RangeError for a limit or cursor that cannot be one. */
 export function list({ table, clock }: RecordKeeping, ask: ListAsk): ListPage {
@@ -24,16 +25,16 @@ export function list({ table, clock }: RecordKeeping, ask: ListAsk): ListPage {
   const now = clock.monotonicMs();
   const nowMs = clock.nowMs();
   const past = ask.cursor === undefined ? undefined : placeOf(ask.cursor);
-  const found: HeldRecord[] = [];
+  const found: Found[] = [];
   for (const record of table.living(now)) {
     if (past !== undefined && inOrder(past, record) >= 0) continue;
-    const { labels, firstSeenAtMs } = record;
-    if (matches(ask, { labels, firstSeenAtMs, state: stateOf(record, now) }, nowMs)) found.push(record);
+    if (matches(ask, record, nowMs)) found.push(record);
   }
   const page = found.sort(inOrder).slice(0, ask.limit);
   const last = page.at(-1);
   const cursor = last !== undefined && found.length > ask.limit ? cursorOf(last) : null;
-  return { records: page.map((record) => show(record, now)), cursor };
+  const records = page.map(({ slot }) => table.at(slot)).filter((record) => record !== undefined);
+  return { records: records.map((record) => show(record, now)), cursor };
 }
 
 type Place = Pick<StoredRecord, 'firstSeenAtMs' | 'id'>;

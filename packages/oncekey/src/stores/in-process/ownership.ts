@@ -32,7 +32,10 @@ export function claim(keeping: RecordKeeping, ask: ClaimAsk): ClaimAnswer {
   const { table, clock } = keeping;
   const now = clock.monotonicMs();
   table.removeEnded(now, clearedPerClaim);
-  const record = table.get(ask.id, now);
+  const slot = table.find(ask.id, now);
+  const answer = slot < 0 ? undefined : table.answer(slot);
+  if (answer !== undefined) return answer;
+  const record = slot < 0 ? undefined : table.at(slot);
   if (record === undefined) return startAnew(keeping, ask, now);
   if (record.stage === 'owned' && record.token === ask.token) {
     table.alter(record, () => startLease(record, now, ask.leaseMs, ask.keepMs));

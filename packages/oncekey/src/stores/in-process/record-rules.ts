@@ -63,14 +63,24 @@ export function checkListLimit(limit: number): void {
 export type Searched = Pick<StoredRecord, 'labels' | 'state' | 'firstSeenAtMs'>;
 
 /** Whether the record is one that `ask` looks for; `nowMs` is the store's Unix time. */
-export function matches(ask: ListAsk, { labels, state, firstSeenAtMs }: Searched, nowMs: number): boolean {
+export function matches(ask: ListAsk, record: Searched, nowMs: number): boolean {
   return (
-    (ask.scope === undefined || sameScope(ask.scope, labels.scope)) &&
-    (ask.operation === undefined || ask.operation === labels.operation) &&
-    (ask.state === undefined || ask.state === state) &&
-    (ask.olderThanMs === undefined || firstSeenAtMs <= nowMs - ask.olderThanMs) &&
-    (ask.key === undefined || ask.key === labels.key) &&
-    (ask.keyPrefix === undefined || labels.key.startsWith(ask.keyPrefix))
+    (ask.state === undefined || ask.state === record.state) &&
+    (ask.olderThanMs === undefined || record.firstSeenAtMs <= nowMs - ask.olderThanMs) &&
+    labelsMatch(ask, record)
+  );
+}
+
+/** Asks for the labels only when they matter: a store may have to read them from somewhere. */
+function labelsMatch(ask: ListAsk, record: Searched): boolean {
+  const { scope, operation, key, keyPrefix } = ask;
+  if (scope === undefined && operation === undefined && key === undefined && keyPrefix === undefined) return true;
+  const { labels } = record;
+  return (
+    (scope === undefined || sameScope(scope, labels.scope)) &&
+    (operation === undefined || operation === labels.operation) &&
+    (key === undefined || key === labels.key) &&
+    (keyPrefix === undefined || labels.key.startsWith(keyPrefix))
   );
 }
 

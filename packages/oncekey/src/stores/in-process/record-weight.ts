@@ -6,7 +6,7 @@ import type { Labels, SavedStep } from '../../core/store.ts';
 import type { HeldBytes, HeldOutcome } from './held-outcome.ts';
 import type { HeldRecord } from './held-record.ts';
 
-/** Measured: the record itself, its place in the map and in a queue, and its numbers. */
+/** Measured: an unfinished record itself, its place in the map and in a queue, and its numbers. */
 const recordBytes = 512;
 /** Measured: an array, its buffer and the bookkeeping of both. */
 const bytesArrayBytes = 200;
