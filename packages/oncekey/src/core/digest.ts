@@ -1,32 +1,30 @@
 /**
- * One-shot SHA-256 over framed parts: each part is preceded by its length in bytes as
- * 8 bytes big-endian, so that no two lists of parts can ever make the same bytes (I7).
+ * One-shot SHA-256 over framed parts: each part is preceded by its length in bytes (in
+ * decimal, and a colon), so that no two lists of parts can ever make the same bytes (I7).
  */
 import { Buffer } from 'node:buffer';
 import * as crypto from 'node:crypto';
 
+type Encoding = 'hex' | 'base64url';
+
 /** SHA-256 over the parts, each preceded by its length; strings count as UTF-8. */
-export function framedSha256(parts: readonly (string | Uint8Array)[], encoding: 'hex' | 'base64url'): string {
-  let bytes = 0;
-  for (const part of parts) bytes += 8 + (typeof part === 'string' ? part.length * 3 : part.length);
-  const frame = Buffer.allocUnsafe(bytes);
-  let end = 0;
+export function framedSha256(parts: readonly (string | Uint8Array)[], encoding: Encoding): string {
+  // Text is hashed as it is, without a buffer in between: nearly all that is framed is text.
+  let text = '';
+  let before: Uint8Array[] | undefined;
   for (const part of parts) {
-    const length = typeof part === 'string' ? frame.write(part, end + 8) : copy(part, frame, end + 8);
-    frame.writeUInt32BE(0, end);
-    frame.writeUInt32BE(length, end + 4);
-    end += 8 + length;
+    if (typeof part === 'string') {
+      text += `${Buffer.byteLength(part)}:${part}`;
+      continue;
+    }
+    (before ??= []).push(Buffer.from(`${text}${part.length}:`), part);
+    text = '';
   }
-  return sha256(frame.subarray(0, end), encoding);
+  return sha256(before === undefined ? text : Buffer.concat([...before, Buffer.from(text)]), encoding);
 }
 
-function copy(part: Uint8Array, frame: Buffer, at: number): number {
-  frame.set(part, at);
-  return part.length;
-}
-
-// The one-shot form is several times faster, but younger than some of the runtimes.
-const sha256: (bytes: Uint8Array, encoding: 'hex' | 'base64url') => string =
+/** Plain SHA-256. The one-shot form is several times faster, but younger than some of the runtimes. */
+export const sha256: (data: string | Uint8Array, encoding: Encoding) => string =
   typeof crypto.hash === 'function'
-    ? (bytes, encoding) => crypto.hash('sha256', bytes, encoding)
-    : (bytes, encoding) => crypto.createHash('sha256').update(bytes).digest(encoding);
+    ? (data, encoding) => crypto.hash('sha256', data, encoding)
+    : (data, encoding) => crypto.createHash('sha256').update(data).digest(encoding);

@@ -149,6 +149,7 @@ class ClaimingEngine implements Engine {
       clock,
       guard: this.#guard,
       storeTimeoutMs,
+      heard: onEvent !== undefined,
       emit: (event) => this.#emit(event),
       background: (work) => this.#background(work),
     };

@@ -20,6 +20,8 @@ export interface OwnerTools {
   readonly clock: Clock;
   readonly guard: Guard;
   readonly storeTimeoutMs: number;
+  /** Whether anybody listens to events: an unheard one is not even made. */
+  readonly heard: boolean;
   emit(event: OnceEvent): void;
   /** Work that goes on after its caller was answered. */
   background(work: Promise<void>): void;
@@ -199,7 +201,7 @@ class Owned implements Ownership, Work, Lease {
   }
 
   #emit(event: DistributiveOmit<OnceEvent, 'id' | 'labels'>): void {
-    this.#tools.emit({ ...event, id: this.id, labels: this.#intent.labels });
+    if (this.#tools.heard) this.#tools.emit({ ...event, id: this.id, labels: this.#intent.labels });
   }
 }
 

@@ -5,10 +5,12 @@
  * record, so that a changed option or a moved body parser is never a false conflict (I6).
  */
 import { IdempotencyError } from '../core/errors.ts';
+import { sha256 } from '../core/digest.ts';
 import { digest } from '../core/fingerprint.ts';
 import type { Fingerprint } from '../core/store.ts';
 import { canonicalBytes, canonicalValue } from './canonical.ts';
 import { multipartParts } from './multipart.ts';
+import type { RecentFingerprints } from './recent-fingerprints.ts';
 import type { Ask, AskBody } from './seam.ts';
 import type { Settings } from './settings.ts';
 
@@ -40,13 +42,19 @@ export class RequestInput {
   }
 
   /** The digest by the configured algorithm; null where the first request with a key wins whatever it is. */
-  fingerprint(): Fingerprint | null {
+  fingerprint(recent: RecentFingerprints): Fingerprint | null {
     const { fingerprint, maxCanonicalBytes } = this.#settings;
     if (fingerprint === 'none') return null;
-    if (this.#body.kind === 'parsed') return this.#parsed();
-    if (fingerprint === 'exact') return this.by('h1x');
-    const small = this.#body.bytes.length <= maxCanonicalBytes;
-    return (small ? this.by('h1j') : null) ?? this.by('h1m') ?? this.by('h1b');
+    const body = this.#body;
+    if (body.kind === 'parsed') return this.#parsed();
+    if (fingerprint === 'exact') return this.#exact(body.bytes);
+    if (body.bytes.length > maxCanonicalBytes || !jsonType.test(this.#mediaType)) {
+      return this.by('h1m') ?? this.#bytes(body.bytes);
+    }
+    // None of these holds a line break, so that the text says exactly what it was made of.
+    const said = [this.#ask.method, this.#target, this.#contentType, this.#encoding(), ...this.#headers()].join('\n');
+    const exact = `${sha256(body.bytes, 'base64url')}\n${said}`;
+    return recent.of(exact, () => this.by('h1j') ?? this.#bytes(body.bytes));
   }
 
   /** The digest by another algorithm; null when this input has none, as a parsed body has no bytes. */
@@ -61,15 +69,21 @@ export class RequestInput {
         const parts = this.#parts();
         return parts === null ? null : this.#digest(algorithm, [this.#mediaType, ...this.#headers(), ...parts]);
       }
-      case 'h1b': {
-        if (this.#body.kind === 'parsed') return null;
-        return this.#digest(algorithm, [this.#mediaType, this.#encoding(), ...this.#headers(), this.#body.bytes]);
-      }
+      case 'h1b':
+        return this.#body.kind === 'parsed' ? null : this.#bytes(this.#body.bytes);
       case 'h1x':
-        return this.#body.kind === 'parsed' ? null : this.#digest(algorithm, [...this.#headers(), this.#body.bytes]);
+        return this.#body.kind === 'parsed' ? null : this.#exact(this.#body.bytes);
       default:
         return null;
     }
+  }
+
+  #bytes(bytes: Uint8Array): Fingerprint {
+    return this.#digest('h1b', [this.#mediaType, this.#encoding(), ...this.#headers(), bytes]);
+  }
+
+  #exact(bytes: Uint8Array): Fingerprint {
+    return this.#digest('h1x', [...this.#headers(), bytes]);
   }
 
   #parsed(): Fingerprint {

@@ -15,6 +15,7 @@ import { readKey } from './key-header.ts';
 import { ObservedTape } from './observed-tape.ts';
 import type { ProblemKind, ProtocolOptions } from './options.ts';
 import { problemAnswer, type ProblemFacts } from './problem.ts';
+import { RecentFingerprints } from './recent-fingerprints.ts';
 import { answerDuplicate, echoLines, refuse } from './replies.ts';
 import { scopeOf } from './scope.ts';
 import type { Ask, AskBody, Begun, HeadEdit, Protocol } from './seam.ts';
@@ -43,6 +44,7 @@ interface Keyed {
 class HttpProtocol implements Protocol {
   readonly #settings: Settings;
   readonly #engine: Engine;
+  readonly #recent = new RecentFingerprints();
   /** The edit of every run that echoes nothing. */
   readonly #runEdit: HeadEdit;
 
@@ -97,7 +99,7 @@ class HttpProtocol implements Protocol {
     return {
       id,
       labels: { scope, operation: settings.operationName, key, owner: null, method: ask.method, path, eventId: null },
-      fingerprint: input.fingerprint(),
+      fingerprint: input.fingerprint(this.#recent),
       refingerprint: (algorithm) => input.by(algorithm),
       policy: this.#settings.policy,
     };

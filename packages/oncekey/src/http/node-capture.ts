@@ -9,16 +9,13 @@ import type { ServerResponse } from 'node:http';
 import type { Clock } from '../core/clock.ts';
 import { isPromise, type MaybePromise } from '../core/maybe.ts';
 import { checkGiven, headLines, withoutNames, type GivenHeaders } from './node-head.ts';
-import { call, define, undefine, type Methods, type Piece } from './node-piece.ts';
+import { call, type Methods, type Piece } from './node-piece.ts';
 import { sendAnswer } from './node-send.ts';
 import type { HeadEdit, Send, Tape } from './seam.ts';
 
-/** Where a response keeps its capture. */
-export const captureKey: unique symbol = Symbol('oncekey.capture');
-
 /** A response that is being taped. */
 export interface Captured extends ServerResponse {
-  [captureKey]: Capture;
+  oncekeyCapture: Capture;
 }
 
 /** What becomes of one response: taped while `open`, complete but unsent while `held`, untouched when `through`. */
@@ -64,9 +61,18 @@ export class Capture {
     this.found = { writeHead, write, end, flushHeaders, destroy };
   }
 
-  /** What has been said of the answer, for a handler that asks while it is held. */
-  get ended(): boolean {
-    return this.#endPiece !== undefined;
+  /** Whether the handler has sent the head as far as it knows, though it is kept here. */
+  get headKept(): boolean {
+    return (
+      !this.passing &&
+      this.phase !== 'through' &&
+      (this.phase === 'held' || (this.#given !== undefined && !this.#begun))
+    );
+  }
+
+  /** Whether the handler has ended the answer, though its end is held back. */
+  get endKept(): boolean {
+    return !this.passing && this.phase === 'held' && this.#endPiece !== undefined;
   }
 
   /** Keeps an explicit head until the first byte leaves: until then the whole answer can still be exchanged. */
@@ -77,7 +83,6 @@ export class Capture {
     this.#response.statusCode = status;
     if (message !== undefined) this.#response.statusMessage = message;
     this.#given = { message, headers };
-    define(this.#response, 'headersSent', headersSentTrue);
   }
 
   takeWrite(piece: Piece): boolean {
@@ -193,8 +198,6 @@ export class Capture {
     this.phase = 'held';
     const send = this.#ask.tape.end(this.#begun);
     if (!isPromise(send)) return this.#finish(send);
-    define(this.#response, 'headersSent', headersSentTrue);
-    define(this.#response, 'writableEnded', writableEndedHeld);
     send
       .then((answer) => this.#finish(answer))
       .catch((error: unknown) => {
@@ -206,8 +209,6 @@ export class Capture {
   #finish(send: Send): void {
     this.phase = 'through';
     const response = this.#response;
-    undefine(response, 'headersSent');
-    undefine(response, 'writableEnded');
     if (send === 'break') this.found.destroy.call(response);
     else if (send === 'send') this.#sendHeld();
     else {
@@ -240,7 +241,6 @@ export class Capture {
     this.#begun = true;
     const given = this.#given;
     if (given === undefined) return;
-    undefine(this.#response, 'headersSent');
     const { statusCode } = this.#response;
     const args: unknown[] = [statusCode, given.message, given.headers].filter((one) => one !== undefined);
     this.#through(() => this.found.writeHead.call(this.#response, ...args));
@@ -265,14 +265,6 @@ export class Capture {
       this.passing = passing;
     }
   }
-}
-
-function headersSentTrue(this: Captured): boolean {
-  return this[captureKey].phase !== 'through';
-}
-
-function writableEndedHeld(this: Captured): boolean {
-  return this[captureKey].ended;
 }
 
 function headAlreadySent(): Error {

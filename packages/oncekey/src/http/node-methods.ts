@@ -4,7 +4,7 @@
  * responses: no closure is made on the way of a request.
  */
 import type { ServerResponse } from 'node:http';
-import { Capture, captureKey, type CaptureAsk, type Captured } from './node-capture.ts';
+import { Capture, type CaptureAsk, type Captured } from './node-capture.ts';
 import type { GivenHeaders } from './node-head.ts';
 import type { Callback, Chunk, Methods, Piece } from './node-piece.ts';
 
@@ -12,8 +12,16 @@ import type { Callback, Chunk, Methods, Piece } from './node-piece.ts';
 export function capture(response: ServerResponse, ask: CaptureAsk): Capture {
   const captured = response as Captured;
   const own = new Capture(captured, ask, taped);
-  captured[captureKey] = own;
-  Object.assign(response, taped);
+  captured.oncekeyCapture = own;
+  // Each by its name, and no property is ever taken away again: V8 keeps such an object fast.
+  const methods = response as { -readonly [M in keyof Methods]: Methods[M] };
+  methods.writeHead = taped.writeHead;
+  methods.write = taped.write;
+  methods.end = taped.end;
+  methods.flushHeaders = taped.flushHeaders;
+  methods.destroy = taped.destroy;
+  Object.defineProperty(response, 'headersSent', headersSent);
+  Object.defineProperty(response, 'writableEnded', writableEnded);
   response.on('close', closed);
   return own;
 }
@@ -72,7 +80,7 @@ function closed(this: ServerResponse): void {
 }
 
 function captureOf(response: ServerResponse): Capture {
-  return (response as Captured)[captureKey];
+  return (response as Captured).oncekeyCapture;
 }
 
 function pieceOf(chunk: unknown, encoding: unknown, callback: unknown): Piece {
@@ -95,3 +103,16 @@ const taped: Methods = {
   flushHeaders: tapedFlushHeaders,
   destroy: tapedDestroy,
 };
+
+const headersSent = told('headersSent', (own) => own.headKept);
+const writableEnded = told('writableEnded', (own) => own.endKept);
+
+/** A fact of the response that the capture knows better while it holds something back. */
+function told(name: 'headersSent' | 'writableEnded', kept: (own: Capture) => boolean): PropertyDescriptor {
+  return {
+    configurable: true,
+    get(this: ServerResponse): unknown {
+      return kept(captureOf(this)) || Reflect.get(Object.getPrototypeOf(this) as object, name, this);
+    },
+  };
+}

@@ -1,6 +1,6 @@
 /**
- * The small change of a captured Node response: its replaceable methods, the pieces
- * that they are called with, and facts that it is made to tell for a while.
+ * The small change of a captured Node response: its replaceable methods and the pieces
+ * that they are called with.
  */
 import type { ServerResponse } from 'node:http';
 
@@ -31,14 +31,4 @@ export type Method = (this: ServerResponse, ...args: unknown[]) => unknown;
 /** Calls a method with a piece. */
 export function call(response: ServerResponse, method: Method, { chunk, encoding, callback }: Piece): unknown {
   return method.call(response, chunk, encoding, callback);
-}
-
-/** Lets the response answer otherwise for a while. */
-export function define(response: ServerResponse, name: 'headersSent' | 'writableEnded', get: () => boolean): void {
-  Object.defineProperty(response, name, { get, configurable: true });
-}
-
-/** Takes that back. */
-export function undefine(response: ServerResponse, name: 'headersSent' | 'writableEnded'): void {
-  if (Object.hasOwn(response, name)) Reflect.deleteProperty(response, name);
 }

@@ -47,7 +47,7 @@ export class AnswerTape implements Tape {
     if (this.#lostWhy !== null || bytes.length === 0) return;
     this.#bytes += bytes.length;
     if (this.#bytes > this.#ask.settings.maxResponseBytes) this.#lose('oversize');
-    else this.#chunks.push(given ? bytes : Uint8Array.from(bytes));
+    else this.#chunks.push(given ? bytes : new Uint8Array(bytes));
   }
 
   end(sent: boolean): MaybePromise<Send> {

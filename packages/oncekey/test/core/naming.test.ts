@@ -14,9 +14,7 @@ function framed(parts: readonly string[]): string {
   const hash = createHash('sha256');
   for (const part of parts) {
     const bytes = new TextEncoder().encode(part);
-    const length = new DataView(new ArrayBuffer(8));
-    length.setBigUint64(0, BigInt(bytes.length));
-    hash.update(new Uint8Array(length.buffer)).update(bytes);
+    hash.update(`${bytes.length}:`).update(bytes);
   }
   return hash.digest('hex');
 }

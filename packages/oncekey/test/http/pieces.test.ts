@@ -5,6 +5,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { RequestInput } from '../../src/http/fingerprint.ts';
+import { RecentFingerprints } from '../../src/http/recent-fingerprints.ts';
 import { keptLines } from '../../src/http/headers.ts';
 import type { ProtocolOptions } from '../../src/http/options.ts';
 import { problemAnswer, problemOf } from '../../src/http/problem.ts';
@@ -66,7 +67,9 @@ describe('the same input', () => {
     ['another boundary', form('one', 'x'), form('two', 'x')],
     ['the same broken JSON', { headers: json, body: '{a' }, { headers: json, body: '{a' }],
   ])('%s', (_, one, other) => {
-    expect(inputOf(one).fingerprint()).toBe(inputOf(other).fingerprint());
+    expect(inputOf(one).fingerprint(new RecentFingerprints())).toBe(
+      inputOf(other).fingerprint(new RecentFingerprints()),
+    );
   });
 
   it.each<[string, Input, Input]>([
@@ -93,7 +96,9 @@ describe('the same input', () => {
       { headers: json, body: '[1 ]', options: { fingerprint: 'exact' } },
     ],
   ])('differs in %s', (_, one, other) => {
-    expect(inputOf(one).fingerprint()).not.toBe(inputOf(other).fingerprint());
+    expect(inputOf(one).fingerprint(new RecentFingerprints())).not.toBe(
+      inputOf(other).fingerprint(new RecentFingerprints()),
+    );
   });
 
   it.each<[string, Input, string]>([
@@ -108,27 +113,31 @@ describe('the same input', () => {
     ['broken multipart', { ...form('one', 'x'), body: '--one\r\n' }, 'h1b'],
     ['exact', { headers: json, body: '{}', options: { fingerprint: 'exact' } }, 'h1x'],
   ])('%s is tagged', (_, input, tag) => {
-    expect(inputOf(input).fingerprint()).toMatch(new RegExp(`^${tag}:[0-9a-f]{64}$`));
+    expect(inputOf(input).fingerprint(new RecentFingerprints())).toMatch(new RegExp(`^${tag}:[0-9a-f]{64}$`));
   });
 
   it('is found by the algorithm of another record', () => {
     const raw = { headers: json, body: '{"b":1,"a":2}' };
     const parsed = { headers: json, parsed: { a: 2, b: 1 } };
-    expect(inputOf(parsed).by('h1j')).toBe(inputOf(raw).fingerprint());
-    expect(inputOf(raw).by('h1p')).toBe(inputOf(parsed).fingerprint());
-    expect(inputOf({ ...raw, options: { fingerprint: 'exact' } }).by('h1j')).toBe(inputOf(raw).fingerprint());
+    expect(inputOf(parsed).by('h1j')).toBe(inputOf(raw).fingerprint(new RecentFingerprints()));
+    expect(inputOf(raw).by('h1p')).toBe(inputOf(parsed).fingerprint(new RecentFingerprints()));
+    expect(inputOf({ ...raw, options: { fingerprint: 'exact' } }).by('h1j')).toBe(
+      inputOf(raw).fingerprint(new RecentFingerprints()),
+    );
     expect(inputOf(parsed).by('h1b')).toBeNull();
     expect(inputOf(raw).by('h9z')).toBeNull();
   });
 
   it('is not asked for where the first wins', () => {
-    expect(inputOf({ options: { fingerprint: 'none' } }).fingerprint()).toBeNull();
+    expect(inputOf({ options: { fingerprint: 'none' } }).fingerprint(new RecentFingerprints())).toBeNull();
   });
 
   it('needs a value that can be written', () => {
     const self: unknown[] = [];
     self.push(self);
-    expect(() => inputOf({ headers: json, parsed: self }).fingerprint()).toThrow(/in front of the body parser/);
+    expect(() => inputOf({ headers: json, parsed: self }).fingerprint(new RecentFingerprints())).toThrow(
+      /in front of the body parser/,
+    );
   });
 });
 
