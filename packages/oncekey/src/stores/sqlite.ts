@@ -83,10 +83,7 @@ export function sqlite(target: string | SqliteHandle, options: SqliteOptions = {
   checkOptions(target, synchronous, busyTimeoutMs);
   const source = typeof target === 'string' ? fileSource(target, synchronous) : handleSource(target);
   const watchers = new Watchers();
-  const written = (ids: readonly RecordId[]): void => {
-    for (const id of ids) watchers.tell(id);
-  };
-  const queue = new CallQueue({ source, clock, busyTimeoutMs, written });
+  const queue = new CallQueue({ source, clock, busyTimeoutMs, written: (id) => watchers.tell(id) });
   return {
     name: 'sqlite',
     ...ownerMethods(queue),
@@ -107,7 +104,7 @@ function ownerMethods(queue: CallQueue): OwnerMethods {
     claim: (ask) =>
       queue.add({
         phase: 'claim',
-        ids: [ask.id],
+        id: ask.id,
         look(connection, nowMs) {
           const answer = lookAtClaim(connection, ask, nowMs);
           return answer && { answer };
@@ -117,26 +114,26 @@ function ownerMethods(queue: CallQueue): OwnerMethods {
     extend: (id, token, leaseMs) =>
       queue.add({
         phase: 'work',
-        ids: [id],
+        id,
         write: (connection, nowMs) => extend(connection, id, token, leaseMs, nowMs),
       }),
     complete: (ask) =>
       queue.add({
         phase: 'complete',
-        ids: [ask.id],
+        id: ask.id,
         bytes: 'body' in ask.outcome ? ask.outcome.body.byteLength : 0,
         write: (connection, nowMs) => complete(connection, ask, nowMs),
       }),
     release: (id, token, keepMs) =>
       queue.add({
         phase: 'complete',
-        ids: [id],
+        id,
         write: (connection, nowMs) => release(connection, id, token, keepMs, nowMs),
       }),
     saveStep: (id, token, step) =>
       queue.add({
         phase: 'work',
-        ids: [id],
+        id,
         bytes: step.bytes.byteLength,
         write: (connection, nowMs) => saveStep(connection, id, token, step, nowMs),
       }),
@@ -148,31 +145,31 @@ function otherMethods(queue: CallQueue): OtherMethods {
     read: (id) =>
       queue.add({
         phase: 'other',
-        ids: [id],
+        id,
         look: (connection, nowMs) => ({ answer: readRecord(connection, id, nowMs) }),
         write: (connection, nowMs) => readRecord(connection, id, nowMs),
       }),
     put: (record) =>
       queue.add({
         phase: 'other',
-        ids: [record.id],
+        id: record.id,
         write: (connection, nowMs) => put(connection, record, nowMs),
       }),
     note: (notes) => noteAll(queue, notes),
     list: (ask) => listAll(queue, ask),
     resolve: (ask) =>
-      queue.add({ phase: 'other', ids: [ask.id], write: (connection, nowMs) => resolve(connection, ask, nowMs) }),
+      queue.add({ phase: 'other', id: ask.id, write: (connection, nowMs) => resolve(connection, ask, nowMs) }),
     erase: (id, keepMs) =>
-      queue.add({ phase: 'other', ids: [id], write: (connection, nowMs) => erase(connection, id, keepMs, nowMs) }),
+      queue.add({ phase: 'other', id, write: (connection, nowMs) => erase(connection, id, keepMs, nowMs) }),
     sweep: (limit) => sweepAll(queue, limit),
-    check: () => queue.add({ phase: 'start', ids: [], write: ({ statements }) => void statements.proveWritable.run() }),
+    check: () => queue.add({ phase: 'start', write: ({ statements }) => void statements.proveWritable.run() }),
   };
 }
 
 async function noteAll(queue: CallQueue, notes: readonly Note[]): Promise<void> {
   await Promise.all(
     notes.map((one) =>
-      queue.add({ phase: 'other', ids: [one.id], write: (connection, nowMs) => note(connection, one, nowMs) }),
+      queue.add({ phase: 'other', id: one.id, write: (connection, nowMs) => note(connection, one, nowMs) }),
     ),
   );
 }
@@ -182,7 +179,6 @@ async function listAll(queue: CallQueue, ask: ListAsk): Promise<ListPage> {
   return listPage(ask, (after, limit) =>
     queue.add({
       phase: 'other',
-      ids: [],
       look: (connection, nowMs) => ({ answer: listSlice(connection, ask, after, limit, nowMs) }),
       write: (connection, nowMs) => listSlice(connection, ask, after, limit, nowMs),
     }),
@@ -197,7 +193,6 @@ async function sweepAll(queue: CallQueue, limit: number): Promise<SweepAnswer> {
     // oxlint-disable-next-line no-await-in-loop
     const swept = await queue.add({
       phase: 'other',
-      ids: [],
       write: (connection, nowMs) => sweep(connection, atOnce, nowMs),
     });
     removed += swept.removed;

@@ -19,6 +19,7 @@ import type {
 } from '../../core/store.ts';
 import { fingerprintsAgree } from '../in-process/record-rules.ts';
 import { type Connection, atomically } from './connection.ts';
+import type { SqliteStatement } from './driver.ts';
 import { type DecidingRow, completedAnswer, idBytes, instant, storeOutcome } from './rows.ts';
 import { findRow, stepsOf } from './reading.ts';
 
@@ -117,22 +118,17 @@ export function extend(
 /** {@link Store.complete}. */
 export function complete(connection: Connection, ask: CompleteAsk, nowMs: number): CompleteAnswer {
   const { id, token, retentionMs } = ask;
-  const outcome = storeOutcome(id, ask.outcome);
-  const { changes } = connection.statements.complete.run(
-    instant(nowMs, retentionMs),
-    nowMs,
-    outcome.kind,
-    outcome.head,
-    outcome.crc32,
-    outcome.body,
-    idBytes(id),
-    token,
-    nowMs,
-  );
-  if (Number(changes) === 1) return { kind: 'stored', completedAtMs: nowMs };
+  const expiresAtMs = instant(nowMs, retentionMs);
+  const { kind, head, crc32, body } = storeOutcome(id, ask.outcome);
+  const completeBy = (statement: SqliteStatement): boolean =>
+    Number(statement.run(expiresAtMs, nowMs, kind, head, crc32, body, idBytes(id), token, nowMs).changes) === 1;
+  const stored = { kind: 'stored', completedAtMs: nowMs } as const;
+  const { statements } = connection;
+  if (completeBy(statements.complete)) return stored;
   const row = findRow(connection, id, nowMs);
-  if (row === undefined || row.completed_at_ms === null || row.token !== token) return lost;
-  return { kind: 'already', completedAtMs: row.completed_at_ms };
+  if (row === undefined || row.token !== token) return lost;
+  if (row.completed_at_ms !== null) return { kind: 'already', completedAtMs: row.completed_at_ms };
+  return completeBy(statements.completeWithSteps) ? stored : lost;
 }
 
 /** {@link Store.release}. */

@@ -11,7 +11,7 @@ import type { RecordId } from '../../core/store.ts';
 import type { Connection, Source } from './connection.ts';
 import { isBusy, openTransaction, storeError, unusable } from './failure.ts';
 import { undo, writeTogether } from './transaction.ts';
-import { type Call, type Waiting, waiting } from './waiting.ts';
+import { type Call, Waiting } from './waiting.ts';
 
 /** What a queue is made of. */
 export interface QueueOptions {
@@ -20,8 +20,8 @@ export interface QueueOptions {
   readonly clock: Clock;
   /** How long a call waits for other connections before it fails with `store_unavailable`. */
   readonly busyTimeoutMs: number;
-  /** Hears which records may have changed. */
-  readonly written: (ids: readonly RecordId[]) => void;
+  /** Hears which record may have changed. */
+  readonly written: (id: RecordId) => void;
 }
 
 const callsPerTurn = 256;
@@ -52,7 +52,7 @@ export class CallQueue {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw unusable('the store is closed; open it again');
       if (this.#options.source.occupied()) throw openTransaction();
-      this.#arrived.push(waiting(call, resolve, reject));
+      this.#arrived.push(new Waiting(call, resolve, reject) as Waiting);
       this.#schedule();
     });
   }
@@ -139,20 +139,22 @@ export class CallQueue {
     }
   }
 
-  #isAnswered(call: Waiting, connection: Connection, nowMs: number): boolean {
-    if (call.ids.some((id) => this.#beingWritten.has(id))) return false;
+  #isAnswered(waiting: Waiting, connection: Connection, nowMs: number): boolean {
+    const { id } = waiting.call;
+    if (id !== undefined && this.#beingWritten.has(id)) return false;
     try {
-      return call.look(connection, nowMs);
+      return waiting.look(connection, nowMs);
     } catch (error) {
       if (isBusy(error)) return false;
-      this.#fail([call], error);
+      this.#fail([waiting], error);
       return true;
     }
   }
 
-  #postpone(call: Waiting): void {
-    this.#toWrite.push(call);
-    for (const id of call.ids) this.#beingWritten.set(id, (this.#beingWritten.get(id) ?? 0) + 1);
+  #postpone(waiting: Waiting): void {
+    this.#toWrite.push(waiting);
+    const { id } = waiting.call;
+    if (id !== undefined) this.#beingWritten.set(id, (this.#beingWritten.get(id) ?? 0) + 1);
   }
 
   #write(connection: Connection): void {
@@ -166,19 +168,23 @@ export class CallQueue {
       this.#failWrites(written.first, written.end, written.error);
       return;
     }
-    const done = this.#takeWrites(0, written.tell.length);
-    for (const tell of written.tell) tell();
-    for (const call of done) this.#options.written(call.ids);
+    const done = this.#takeWrites(0, written.count);
+    for (const waiting of done) waiting.tell();
+    for (const { call } of done) if (call.id !== undefined) this.#options.written(call.id);
   }
 
   #takeWrites(first: number, end: number): Waiting[] {
     const taken = this.#toWrite.splice(first, end - first);
-    for (const id of taken.flatMap((call) => call.ids)) {
-      const left = (this.#beingWritten.get(id) ?? 1) - 1;
-      if (left === 0) this.#beingWritten.delete(id);
-      else this.#beingWritten.set(id, left);
-    }
+    if (this.#toWrite.length === 0) this.#beingWritten.clear();
+    else for (const { call } of taken) this.#forget(call.id);
     return taken;
+  }
+
+  #forget(id: RecordId | undefined): void {
+    if (id === undefined) return;
+    const left = (this.#beingWritten.get(id) ?? 1) - 1;
+    if (left === 0) this.#beingWritten.delete(id);
+    else this.#beingWritten.set(id, left);
   }
 
   #failWrites(first: number, end: number, error: unknown): void {
@@ -186,7 +192,7 @@ export class CallQueue {
   }
 
   #fail(calls: readonly Waiting[], error: unknown): void {
-    for (const call of calls) call.reject(storeError(error, call.phase, 'the database cannot serve'));
+    for (const { call, reject } of calls) reject(storeError(error, call.phase, 'the database cannot serve'));
   }
 
   // Not the injected clock's timer: that one may stand still in a test, and never keeps a process alive.

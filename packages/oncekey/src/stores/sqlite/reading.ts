@@ -12,17 +12,19 @@ import { allColumns } from './statements.ts';
 /** So many records are looked at in one go. */
 const sliceRecords = 2000;
 
-/** A place in the order of pages: first seen, then id. */
-export interface Place {
-  readonly firstSeenAtMs: number;
-  readonly id: RecordId;
+/** A record and its row number: rows are numbered as they come, so that the oldest have the lowest. */
+export interface Found {
+  readonly number: number;
+  readonly record: StoredRecord;
 }
 
-/** What one slice found, and where the next begins (null at the end). */
+/** What one slice found, and the row number after which the next begins (null at the end). */
 export interface Slice {
-  readonly records: readonly StoredRecord[];
-  readonly next: Place | null;
+  readonly found: readonly Found[];
+  readonly next: number | null;
 }
+
+type NumberedRow = RecordRow & { readonly record_number: number };
 
 /** The columns that decide, of a record that is not absent. */
 export function findRow({ statements }: Connection, id: RecordId, nowMs: number): DecidingRow | undefined {
@@ -53,40 +55,20 @@ export function stepsOf({ statements }: Connection, id: Uint8Array): SavedStep[]
 }
 
 /** The next records after `after` that `ask` looks for, at most `limit`, among the next few thousand. */
-export function listSlice(
-  connection: Connection,
-  ask: ListAsk,
-  after: Place | null,
-  limit: number,
-  nowMs: number,
-): Slice {
-  const from: SqliteValue[] = after === null ? [-1, Buffer.alloc(0)] : [after.firstSeenAtMs, idBytes(after.id)];
-  const end = endOfSlice(connection, from);
+export function listSlice(connection: Connection, ask: ListAsk, after: number, limit: number, nowMs: number): Slice {
+  const { statements, handle } = connection;
+  const end = statements.endOfSlice.get(after, sliceRecords - 1) as { record_number: number } | undefined;
   const { text, values } = conditions(ask, nowMs);
-  const upTo = end === undefined ? '' : 'AND (first_seen_at_ms, id) <= (?, ?)';
-  const rows = connection.handle
+  const rows = handle
     .prepare(
-      `SELECT ${allColumns} FROM oncekey_records WHERE (first_seen_at_ms, id) > (?, ?) ${upTo} ${text}
-       ORDER BY first_seen_at_ms, id LIMIT ?`,
+      `SELECT record_number, ${allColumns} FROM oncekey_records WHERE record_number > ? AND record_number <= ? ${text}
+       ORDER BY record_number LIMIT ?`,
     )
-    .all(...from, ...(end ?? []), ...values, limit) as RecordRow[];
-  const records = rows.map((row) => assemble(connection, row, nowMs));
-  const last = records.at(-1);
-  if (records.length === limit && last !== undefined) return { records, next: placeOf(last) };
-  return {
-    records,
-    next: end === undefined ? null : { firstSeenAtMs: end[0], id: Buffer.from(end[1]).toString('hex') },
-  };
-}
-
-function endOfSlice({ handle }: Connection, from: readonly SqliteValue[]): [number, Uint8Array] | undefined {
-  const row = handle
-    .prepare(
-      `SELECT first_seen_at_ms, id FROM oncekey_records WHERE (first_seen_at_ms, id) > (?, ?)
-       ORDER BY first_seen_at_ms, id LIMIT 1 OFFSET ${sliceRecords - 1}`,
-    )
-    .get(...from) as { first_seen_at_ms: number; id: Uint8Array } | undefined;
-  return row && [row.first_seen_at_ms, row.id];
+    .all(after, end?.record_number ?? Number.MAX_SAFE_INTEGER, ...values, limit) as NumberedRow[];
+  const found = rows.map((row) => ({ number: row.record_number, record: assemble(connection, row, nowMs) }));
+  const last = found.at(-1);
+  if (found.length === limit && last !== undefined) return { found, next: last.number };
+  return { found, next: end?.record_number ?? null };
 }
 
 // Glued from constant pieces only; what the caller gave is bound.
@@ -108,32 +90,24 @@ function conditions(ask: ListAsk, nowMs: number): { text: string; values: Sqlite
   return { text, values };
 }
 
-/** The place of a record. */
-export function placeOf({ firstSeenAtMs, id }: Place): Place {
-  return { firstSeenAtMs, id };
-}
-
 /** One whole page, of as many slices as it takes; `slice` gives each of them its own turn. */
 export async function listPage(
   ask: ListAsk,
-  slice: (after: Place | null, limit: number) => Promise<Slice>,
+  slice: (after: number, limit: number) => Promise<Slice>,
 ): Promise<ListPage> {
-  const found: StoredRecord[] = [];
-  let after = ask.cursor === undefined ? null : parseCursor(ask.cursor);
+  const page: Found[] = [];
+  let after: number | null = ask.cursor === undefined ? 0 : parseCursor(ask.cursor);
   // One more than asked for tells whether there is another page.
   do {
-    const { records, next } = await slice(after, ask.limit + 1 - found.length);
-    found.push(...records);
+    const { found, next } = await slice(after, ask.limit + 1 - page.length);
+    page.push(...found);
     after = next;
-  } while (after !== null && found.length <= ask.limit);
-  const records = found.slice(0, ask.limit);
-  const last = records.at(-1);
-  const isMore = found.length > ask.limit && last !== undefined;
-  return { records, cursor: isMore ? `${last.firstSeenAtMs}:${last.id}` : null };
+  } while (after !== null && page.length <= ask.limit);
+  const last = page.length > ask.limit ? page[ask.limit - 1] : undefined;
+  return { records: page.slice(0, ask.limit).map(({ record }) => record), cursor: last ? String(last.number) : null };
 }
 
-function parseCursor(cursor: string): Place {
-  const parts = /^(-?\d{1,16}):([0-9a-f]{64})$/.exec(cursor);
-  if (parts === null) throw new RangeError('list: cursor must be one that a page before gave');
-  return { firstSeenAtMs: Number(parts[1]), id: parts[2] ?? '' };
+function parseCursor(cursor: string): number {
+  if (/^\d{1,15}$/.test(cursor)) return Number(cursor);
+  throw new RangeError('list: cursor must be one that a page before gave');
 }

@@ -9,9 +9,9 @@ import { unusable } from './failure.ts';
 
 const version = 1;
 
-// A rowid table: clustering by a random 32-byte id halves the speed of writing. The body
-// comes last, so that reading the rest of a row never walks its overflow pages. No IN in the
-// checks: SQLite would build its list anew for every row.
+// A rowid table: clustering by a random 32-byte id halves the speed of writing. Pages follow the
+// row number, which needs no index. The body comes last, so that reading the rest of a row never
+// walks its overflow pages. No IN in the checks: SQLite would build its list anew for every row.
 const up: string = `
 CREATE TABLE oncekey_schema (
   only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
@@ -56,7 +56,6 @@ CREATE TABLE oncekey_records (
   CHECK (outcome_kind IS NOT NULL OR outcome_body IS NULL)
 ) STRICT;
 CREATE INDEX oncekey_records_expiry ON oncekey_records (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
-CREATE INDEX oncekey_records_age ON oncekey_records (first_seen_at_ms);
 CREATE TABLE oncekey_steps (
   id BLOB NOT NULL,
   name TEXT NOT NULL,

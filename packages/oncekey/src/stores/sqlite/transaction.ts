@@ -10,8 +10,8 @@ import type { Waiting } from './waiting.ts';
 
 /** What became of the calls. */
 export type Written =
-  /** The first `tell.length` calls are committed; each is to be told. */
-  | { readonly kind: 'committed'; readonly tell: readonly (() => void)[] }
+  /** The first `count` calls are committed; each is to be told. */
+  | { readonly kind: 'committed'; readonly count: number }
   /** Another connection is in the way; nothing was written. */
   | { readonly kind: 'busy'; readonly error: unknown }
   /** Nothing was written; the calls from `first` up to `end` are to be failed, the others can be tried again. */
@@ -39,7 +39,7 @@ export function writeTogether(connection: Connection, calls: readonly Waiting[],
     return worked;
   } catch (error) {
     undo(connection);
-    return isBusy(error) ? { kind: 'busy', error } : { kind: 'failed', error, first: 0, end: worked.tell.length };
+    return isBusy(error) ? { kind: 'busy', error } : { kind: 'failed', error, first: 0, end: worked.count };
   }
 }
 
@@ -49,19 +49,20 @@ function work(
   nowMs: number,
 ): Exclude<Written, { readonly kind: 'busy' }> {
   const untilMs = systemClock.monotonicMs() + workMs;
-  const tell: (() => void)[] = [];
+  let count = 0;
   let bytes = 0;
-  for (const [index, call] of calls.entries()) {
-    bytes += call.bytes;
-    if (index > 0 && (bytes > workBytes || systemClock.monotonicMs() > untilMs)) break;
+  for (const waiting of calls) {
+    bytes += waiting.call.bytes ?? 0;
+    if (count > 0 && (bytes > workBytes || systemClock.monotonicMs() > untilMs)) break;
     try {
-      tell.push(call.write(connection, nowMs));
+      waiting.write(connection, nowMs);
     } catch (error) {
-      if (!isOwnFault(error)) return { kind: 'failed', error, first: index, end: index + 1 };
-      tell.push(() => call.reject(storeError(error, call.phase, 'cannot write')));
+      if (!isOwnFault(error)) return { kind: 'failed', error, first: count, end: count + 1 };
+      waiting.failAlone(storeError(error, waiting.call.phase, 'cannot write'));
     }
+    count++;
   }
-  return { kind: 'committed', tell };
+  return { kind: 'committed', count };
 }
 
 /** Ends the transaction that an error may have left open. */

@@ -1,6 +1,7 @@
 /**
  * A call of a store method, from the moment it is made until its caller is told. Knows
- * nothing of when that happens.
+ * nothing of when that happens. A class rather than closures: thousands of them are made
+ * and dropped in a second.
  */
 import { systemClock } from '../../core/clock.ts';
 import type { RecordId } from '../../core/store.ts';
@@ -10,8 +11,8 @@ import type { Phase } from './failure.ts';
 /** One call of a store method. */
 export interface Call<T> {
   readonly phase: Phase;
-  /** The records it is about: calls that share one keep their order. */
-  readonly ids: readonly RecordId[];
+  /** The record it is about, if one: calls about the same one keep their order. */
+  readonly id?: RecordId;
   /** About how many bytes it writes, beyond a few hundred; default 0. */
   readonly bytes?: number;
   /** Answers by reading, where that is possible. */
@@ -20,35 +21,42 @@ export interface Call<T> {
 }
 
 /** A call with its caller. */
-export interface Waiting {
-  readonly phase: Phase;
-  readonly ids: readonly RecordId[];
-  readonly bytes: number;
+export class Waiting<T = unknown> {
+  readonly call: Call<T>;
   /** By the machine's monotonic clock. */
-  readonly sinceMs: number;
-  /** Answers by reading and tells the caller; false when that is not possible. */
-  look(connection: Connection, nowMs: number): boolean;
-  /** Writes, and gives back what tells the caller. */
-  write(connection: Connection, nowMs: number): () => void;
-  reject(error: unknown): void;
-}
+  readonly sinceMs: number = systemClock.monotonicMs();
+  /** Tells the caller that the call has failed. */
+  readonly reject: (error: unknown) => void;
+  readonly #resolve: (answer: T) => void;
+  #written: { readonly answer: T } | { readonly error: unknown } | undefined;
 
-/** Joins a call with those who settle its promise. */
-export function waiting<T>(call: Call<T>, resolve: (answer: T) => void, reject: (error: unknown) => void): Waiting {
-  return {
-    phase: call.phase,
-    ids: call.ids,
-    bytes: call.bytes ?? 0,
-    sinceMs: systemClock.monotonicMs(),
-    look(connection, nowMs) {
-      const looked = call.look?.(connection, nowMs);
-      if (looked !== undefined) resolve(looked.answer);
-      return looked !== undefined;
-    },
-    write(connection, nowMs) {
-      const answer = call.write(connection, nowMs);
-      return () => resolve(answer);
-    },
-    reject,
-  };
+  constructor(call: Call<T>, resolve: (answer: T) => void, reject: (error: unknown) => void) {
+    this.call = call;
+    this.#resolve = resolve;
+    this.reject = reject;
+  }
+
+  /** Answers by reading and tells the caller; false when that is not possible. */
+  look(connection: Connection, nowMs: number): boolean {
+    const looked = this.call.look?.(connection, nowMs);
+    if (looked !== undefined) this.#resolve(looked.answer);
+    return looked !== undefined;
+  }
+
+  /** Writes, and keeps the answer until {@link tell}. */
+  write(connection: Connection, nowMs: number): void {
+    this.#written = { answer: this.call.write(connection, nowMs) };
+  }
+
+  /** Keeps the error of this call alone until {@link tell}. */
+  failAlone(error: unknown): void {
+    this.#written = { error };
+  }
+
+  /** Tells the caller what was kept, once it is committed (I5). */
+  tell(): void {
+    if (this.#written === undefined) return;
+    if ('error' in this.#written) this.reject(this.#written.error);
+    else this.#resolve(this.#written.answer);
+  }
 }
