@@ -24,7 +24,7 @@ const rows: readonly (readonly [begins: string, row: Row])[] = [
   ['core/', { own: ['core/'], libraries: [], node: true }],
   ['operations/', { own: ['core/', 'operations/'], libraries: ['canonicalize'], node: true }],
   ['stores/', { own: ['core/'], libraries: [], node: true }],
-  ['http/', { own: ['core/', 'http/', 'protocol.ts'], libraries: ['canonicalize', 'structured-headers'], node: true }],
+  ['http/', { own: ['core/', 'http/', 'protocol.ts'], libraries: ['structured-headers'], node: true }],
   ['testing/', { own: ['core/', 'testing/', 'stores/memory.ts', 'stores/stored-form/'], libraries: [], node: true }],
   ['client/', { own: ['client/', 'protocol.ts'], libraries: [], node: false }],
   ['jobs/', { own: ['core/', 'jobs/'], libraries: [], node: true }],

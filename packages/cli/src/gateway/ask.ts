@@ -94,11 +94,6 @@ export class IncomingAsk implements Ask {
     this.#collect(smallBytes, ready, failed);
   }
 
-  /** Whether the whole body is in memory, or there is none. */
-  get whole(): boolean {
-    return this.#whole !== null || !this.head.hasBody;
-  }
-
   /** The body for upstream; called once, when the protocol is done with the request. */
   outgoing(): OutgoingBody {
     if (!this.head.hasBody) return null;

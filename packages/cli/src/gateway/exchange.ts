@@ -112,21 +112,7 @@ export class Exchange {
       stalledClientMs: this.#hall.stalledClientMs,
       over: (status) => this.#over(status),
     });
-    if (ownership === null || ask.whole) this.#forward(ask, answer, ownership);
-    else this.#forwardWhole(ask, answer, ownership);
-  }
-
-  // A profile without fingerprints claims before the body has come; upstream shall see all of it or nothing.
-  #forwardWhole(ask: IncomingAsk, answer: LiveAnswer, ownership: Ownership): void {
-    const read = async (): Promise<void> => {
-      const body = await ask.body(this.#hall.maxRequestBytes);
-      if (body.kind === 'too-large') this.#unsent(answer, ownership, 'too-large');
-      else this.#forward(ask, answer, ownership);
-    };
-    read().catch((error: unknown) => {
-      if (!(error instanceof SlowBody || error instanceof ClientGone)) this.#hall.fault(error);
-      this.#unsent(answer, ownership, 'slow-body');
-    });
+    this.#forward(ask, answer, ownership);
   }
 
   #forward(ask: IncomingAsk, answer: LiveAnswer, ownership: Ownership | null): void {

@@ -10,7 +10,6 @@ import { problemMediaType, problemTypePrefix } from 'oncekey/protocol';
 /** What may be wrong. */
 export type RefusalKind =
   | 'bad-request'
-  | 'too-large'
   | 'slow-body'
   | 'scope-unavailable'
   | 'shutting-down'
@@ -37,13 +36,6 @@ const words = {
     code: 'bad_request',
     title: 'The request cannot be forwarded',
     message: 'The request target or its header fields cannot be forwarded; nothing was sent upstream.',
-    retryable: false,
-  },
-  'too-large': {
-    status: 413,
-    code: 'request_too_large',
-    title: 'Request too large',
-    message: 'The request body is larger than a keyed request may be here; nothing was sent upstream.',
     retryable: false,
   },
   'slow-body': {

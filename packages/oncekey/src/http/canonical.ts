@@ -53,7 +53,10 @@ class Writer {
         if (depth === maxDepth) return null;
         if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return this.#own(value as Jsonable, depth);
         return Array.isArray(value) ? this.#list(value, depth + 1) : this.#members(value as Members, depth + 1);
-      default:
+      case 'bigint':
+      case 'function':
+      case 'symbol':
+      case 'undefined':
         return null;
     }
   }

@@ -3,10 +3,10 @@
  * handler gets the very request that came, unread. Holds at most the limit.
  */
 import type { MaybePromise } from '../core/maybe.ts';
-import { emptyBody } from './fingerprint.ts';
 import type { Ask, AskBody, ScopeAnswer } from './seam.ts';
 
 const noLines: readonly string[] = [];
+const emptyBody: AskBody = { kind: 'bytes', bytes: new Uint8Array(0) };
 
 /** One fetch request as an {@link Ask}. */
 export class FetchAsk implements Ask {

@@ -21,7 +21,6 @@ import type { Settings } from './settings.ts';
 type Algorithm = 'h1j' | 'h1p' | 'h1b' | 'h1m' | 'h1x';
 
 const jsonType = /^(?:application\/json|[^/]+\/[^/]+\+json)$/;
-const noBytes = new Uint8Array(0);
 
 /** One request's input, as read. */
 export class RequestInput {
@@ -118,9 +117,6 @@ export class RequestInput {
     return digest(algorithm, [this.#ask.method, this.#target, ...parts]);
   }
 }
-
-/** A body that is known to be empty. */
-export const emptyBody: AskBody = { kind: 'bytes', bytes: noBytes };
 
 function mediaTypeOf(contentType: string): string {
   const end = contentType.indexOf(';');

@@ -10,7 +10,7 @@ import { chain, type MaybePromise } from '../core/maybe.ts';
 import type { RecordId, Store } from '../core/store.ts';
 import { ownedHere } from '../core/work.ts';
 import { unprotectedByStore, unprotectedHeaderName } from '../protocol.ts';
-import { emptyBody, RequestInput } from './fingerprint.ts';
+import { RequestInput } from './fingerprint.ts';
 import { readKey } from './key-header.ts';
 import { ObservedTape } from './observed-tape.ts';
 import type { ProblemKind, ProtocolOptions } from './options.ts';
@@ -81,8 +81,7 @@ class HttpProtocol implements Protocol {
     // Rule 16: a request that comes back to itself with its own key must not wait for itself.
     if (ownedHere(id) !== undefined) return pass;
     const keyed: Keyed = { ask, key, id, scope };
-    const body = settings.fingerprint === 'none' ? emptyBody : ask.body(settings.maxRequestBytes);
-    return chain(body, (read) => this.#beginRead(keyed, read));
+    return chain(ask.body(settings.maxRequestBytes), (read) => this.#beginRead(keyed, read));
   }
 
   #beginRead(keyed: Keyed, body: AskBody): MaybePromise<Begun> {
@@ -114,7 +113,7 @@ class HttpProtocol implements Protocol {
       return { kind: 'pass', edit: { ...this.#runEdit, add: [[unprotectedHeaderName, unprotectedByStore]] } };
     }
     const answer = answerDuplicate(settings, keyed.ask, keyed.key, decision);
-    return { kind: 'answer', answer, close: settings.fingerprint === 'none' && hasLargeBody(keyed.ask, settings) };
+    return { kind: 'answer', answer, close: false };
   }
 
   #run({ ask, key }: Keyed, intent: Intent, ownership: Ownership): Begun {
