@@ -41,18 +41,19 @@ export class FlatReader {
   }
 
   textOrNull(): string | null {
-    return this.#flat.charCodeAt(this.#at) === absent ? this.#null() : this.text();
+    return this.#isNull() ? null : this.text();
   }
 
-  /** Passes over so many texts, null or not. */
-  skip(texts: number): void {
-    for (let left = texts; left > 0; left--) {
-      if (this.#flat.charCodeAt(this.#at) === absent) this.#at++;
-      else {
-        const length = this.count();
-        this.#at += length;
-      }
-    }
+  /** Passes over one text or null. */
+  skip(): void {
+    if (this.#isNull()) return;
+    const length = this.count();
+    this.#at += length;
+  }
+
+  /** Goes on inside of the next text, which was itself written of texts; what follows it comes after them. */
+  enter(): void {
+    this.count();
   }
 
   /** All that follows. */
@@ -60,9 +61,10 @@ export class FlatReader {
     return this.#flat.slice(this.#at);
   }
 
-  #null(): null {
+  #isNull(): boolean {
+    if (this.#flat.charCodeAt(this.#at) !== absent) return false;
     this.#at++;
-    return null;
+    return true;
   }
 
   #slice(length: number): string {

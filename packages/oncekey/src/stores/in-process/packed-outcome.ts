@@ -14,8 +14,8 @@ export function packOutcome(outcome: HeldOutcome): string | null {
   const kind = flatCount(kinds[outcome.kind]);
   switch (outcome.kind) {
     case 'answer':
-      if (typeof outcome.body !== 'string') return null;
-      return kind + flatText(String(outcome.status)) + packLines(outcome.headers) + outcome.body;
+      if (typeof outcome.body !== 'string' || !isStatus(outcome.status)) return null;
+      return kind + flatCount(outcome.status) + packLines(outcome.headers) + outcome.body;
     case 'value': {
       if (typeof outcome.body !== 'string') return null;
       const { label, refs, details, body } = outcome;
@@ -36,7 +36,7 @@ export function packOutcome(outcome: HeldOutcome): string | null {
 export function readOutcome(reader: FlatReader): HeldOutcome {
   switch (reader.count()) {
     case kinds.answer:
-      return { kind: 'answer', status: Number(reader.text()), headers: readLines(reader), body: reader.rest() };
+      return { kind: 'answer', status: reader.count(), headers: readLines(reader), body: reader.rest() };
     case kinds.value:
       return readValue(reader);
     case kinds.failure:
@@ -57,6 +57,11 @@ function readNotKept(reader: FlatReader): HeldOutcome {
   const reason = reader.text() as Extract<HeldOutcome, { kind: 'not-kept' }>['reason'];
   const status = reader.textOrNull();
   return { kind: 'not-kept', reason, status: status === null ? null : Number(status), headers: readLines(reader) };
+}
+
+/** Counts are what statuses are packed as: one character for 200 and its neighbours. */
+function isStatus(status: number): boolean {
+  return Number.isInteger(status) && status >= 0 && status <= 0xffff;
 }
 
 function packLines(lines: readonly HeaderLine[]): string {

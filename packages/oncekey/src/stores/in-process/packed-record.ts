@@ -23,8 +23,6 @@ export interface PackedFacts {
 /** Measured: the headers of id and string, the place in the map, the queue and the columns. */
 const packedBytes = 160;
 const wideCharacter = /[^\0-\xff]/;
-/** Token, operation, key, owner, method, path and event. */
-const textsBeforeScope = 7;
 
 /** The record as one string, or null when it has what the string has no place for. */
 export function packRecord(record: HeldRecord): string | null {
@@ -32,11 +30,15 @@ export function packRecord(record: HeldRecord): string | null {
   if (outcome === null || !isPlain(record)) return null;
   const packedOutcome = packOutcome(outcome);
   if (packedOutcome === null) return null;
-  const { scope, operation, key, owner, method, path, eventId } = record.labels;
-  let text = flatText(record.fingerprint) + flatText(record.token) + flatText(operation) + flatText(key);
-  text += flatText(owner) + flatText(method) + flatText(path) + flatText(eventId) + flatCount(scope.length);
+  return flatText(record.fingerprint) + flatText(packLabels(record)) + packedOutcome;
+}
+
+function packLabels({ token, labels }: HeldRecord): string {
+  const { scope, operation, key, owner, method, path, eventId } = labels;
+  let text = flatText(token) + flatText(operation) + flatText(key) + flatText(owner);
+  text += flatText(method) + flatText(path) + flatText(eventId) + flatCount(scope.length);
   for (const part of scope) text += flatText(part);
-  return text + packedOutcome;
+  return text;
 }
 
 /** Completed by its first owner, and nothing has happened to it since. */
@@ -62,15 +64,16 @@ export function weighPacked(id: RecordId, packed: string): number {
 export function answerOfPacked(packed: string, completedAtMs: number): Completed {
   const reader = new FlatReader(packed);
   const fingerprint = reader.textOrNull();
-  reader.skip(textsBeforeScope);
-  reader.skip(reader.count());
+  reader.skip();
   return { kind: 'completed', fingerprint, attempt: 1, completedAtMs, outcome: giveOutcome(readOutcome(reader)) };
 }
 
 /** The labels alone. */
 export function labelsOfPacked(packed: string): Labels {
   const reader = new FlatReader(packed);
-  reader.skip(2);
+  reader.skip();
+  reader.enter();
+  reader.skip();
   return readLabels(reader);
 }
 
@@ -78,6 +81,7 @@ export function labelsOfPacked(packed: string): Labels {
 export function unpackRecord(packed: string, facts: PackedFacts): HeldRecord {
   const reader = new FlatReader(packed);
   const fingerprint = reader.textOrNull();
+  reader.enter();
   const token = reader.textOrNull();
   const labels = readLabels(reader);
   const { id, firstSeenAtMs } = facts;
