@@ -62,6 +62,16 @@ describe('a file that cannot be used', () => {
     await expect(sqlite(`${path}/below/records.db`).check()).rejects.toMatchObject({ code: 'store_unusable' });
   });
 
+  it.skipIf(process.platform !== 'linux')(
+    'lies in a folder where none can be made, though mkdir says so strangely',
+    async () => {
+      await expect(sqlite('/proc/none/records.db').check()).rejects.toMatchObject({
+        code: 'store_unusable',
+        message: expect.stringMatching(/\/proc\/none/) as string,
+      });
+    },
+  );
+
   it('is a folder', async () => {
     const path = newPath();
     mkdirSync(path, { recursive: true });

@@ -41,6 +41,8 @@ export function fileSource(path: string, synchronous: Synchronous): Source {
       try {
         // A driver may keep the connection until its statements are collected, and with it the log.
         closing.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      } catch {
+        // A full disk, say. What cannot be moved stays in the log, safe, and the next opening reads it from there.
       } finally {
         closing.close();
       }

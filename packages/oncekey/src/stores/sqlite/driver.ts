@@ -52,13 +52,26 @@ export function openFile(path: string, synchronous: Synchronous): OwnHandle {
   const { DatabaseSync } = loadDriver();
   let db: OwnHandle | undefined;
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     db = new DatabaseSync(file);
     configure(db, synchronous);
     return db;
   } catch (error) {
     db?.close();
     throw isBusy(error) ? error : storeError(error, 'start', `cannot open ${file}`);
+  }
+}
+
+// One level at a time: the recursive form never returns where a folder exists but takes no new ones, as in /proc.
+function makeFolder(folder: string): void {
+  const parent = dirname(folder);
+  if (parent === folder || statSync(folder, { throwIfNoEntry: false }) !== undefined) return;
+  makeFolder(parent);
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another process may have been first.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 

@@ -24,6 +24,10 @@ function tell(value) {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
+if (task === 'check') {
+  tell((await store.check().catch(({ code, message }) => ({ code, message }))) ?? 'fine');
+  process.exit();
+}
 await store.check();
 while (Date.now() < startAtMs) await new Promise((resolve) => setTimeout(resolve, 1));
 if (task === 'claim') {
