@@ -41,14 +41,21 @@ export class FlatReader {
   }
 
   textOrNull(): string | null {
-    return this.#isNull() ? null : this.text();
+    return this.skipNull() ? null : this.text();
   }
 
   /** Passes over one text or null. */
   skip(): void {
-    if (this.#isNull()) return;
+    if (this.skipNull()) return;
     const length = this.count();
     this.#at += length;
+  }
+
+  /** Whether null comes next, which is then passed over. */
+  skipNull(): boolean {
+    if (this.#flat.charCodeAt(this.#at) !== absent) return false;
+    this.#at++;
+    return true;
   }
 
   /** Goes on inside of the next text, which was itself written of texts; what follows it comes after them. */
@@ -59,12 +66,6 @@ export class FlatReader {
   /** All that follows. */
   rest(): string {
     return this.#flat.slice(this.#at);
-  }
-
-  #isNull(): boolean {
-    if (this.#flat.charCodeAt(this.#at) !== absent) return false;
-    this.#at++;
-    return true;
   }
 
   #slice(length: number): string {

@@ -9,13 +9,13 @@ import type { HeldOutcome } from './held-outcome.ts';
 
 const kinds = { answer: 0, value: 1, failure: 2, 'not-kept': 3 } as const satisfies Record<Outcome['kind'], number>;
 
-/** The outcome as text, or null when it is not one that is packed. */
-export function packOutcome(outcome: HeldOutcome): string | null {
+/** The outcome as text, or null when it is not one that is packed. An answer's head is left out when it is `shared`. */
+export function packOutcome(outcome: HeldOutcome, shared: readonly HeaderLine[] | null): string | null {
   const kind = flatCount(kinds[outcome.kind]);
   switch (outcome.kind) {
     case 'answer':
       if (typeof outcome.body !== 'string' || !isStatus(outcome.status)) return null;
-      return kind + flatCount(outcome.status) + packLines(outcome.headers) + outcome.body;
+      return kind + flatCount(outcome.status) + (shared ? flatText(null) : packLines(outcome.headers)) + outcome.body;
     case 'value': {
       if (typeof outcome.body !== 'string') return null;
       const { label, refs, details, body } = outcome;
@@ -33,10 +33,10 @@ export function packOutcome(outcome: HeldOutcome): string | null {
 }
 
 /** Reads what {@link packOutcome} wrote. */
-export function readOutcome(reader: FlatReader): HeldOutcome {
+export function readOutcome(reader: FlatReader, shared: readonly HeaderLine[] | null): HeldOutcome {
   switch (reader.count()) {
     case kinds.answer:
-      return { kind: 'answer', status: reader.count(), headers: readLines(reader), body: reader.rest() };
+      return readAnswer(reader, shared);
     case kinds.value:
       return readValue(reader);
     case kinds.failure:
@@ -44,6 +44,12 @@ export function readOutcome(reader: FlatReader): HeldOutcome {
     default:
       return readNotKept(reader);
   }
+}
+
+function readAnswer(reader: FlatReader, shared: readonly HeaderLine[] | null): HeldOutcome {
+  const status = reader.count();
+  const headers = reader.skipNull() ? (shared ?? []) : readLines(reader);
+  return { kind: 'answer', status, headers, body: reader.rest() };
 }
 
 function readValue(reader: FlatReader): HeldOutcome {

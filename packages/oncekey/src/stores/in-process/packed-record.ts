@@ -5,13 +5,21 @@
  * move instead of twenty. What a retry needs is read without the rest. Records with a
  * history (taken over, noted, erased) or with a large body stay objects: they are few.
  */
+import type { HeaderLine } from '../../core/outcome.ts';
 import type { Completed, Labels, RecordId } from '../../core/store.ts';
 import { flatCount, FlatReader, flatText } from './flat-text.ts';
 import { giveOutcome } from './held-outcome.ts';
 import { HeldRecord } from './held-record.ts';
 import { packOutcome, readOutcome } from './packed-outcome.ts';
+import type { RecentLines } from './recent-lines.ts';
 
-/** What stands beside the string: the numbers, which cost no objects in columns of numbers. */
+/** A packed record: its string, and the head of its answer when other records have the same. */
+export interface Packed {
+  readonly text: string;
+  readonly lines: readonly HeaderLine[] | null;
+}
+
+/** What stands beside it: the id, and the numbers, which cost no objects in columns of numbers. */
 export interface PackedFacts {
   readonly id: RecordId;
   readonly slot: number;
@@ -21,16 +29,17 @@ export interface PackedFacts {
 }
 
 /** Measured: the headers of id and string, the place in the map, the queue and the columns. */
-const packedBytes = 160;
+const packedBytes = 192;
 const wideCharacter = /[^\0-\xff]/;
 
-/** The record as one string, or null when it has what the string has no place for. */
-export function packRecord(record: HeldRecord): string | null {
+/** The record packed, or null when it has what the string has no place for. */
+export function packRecord(record: HeldRecord, recent: RecentLines): Packed | null {
   const { outcome } = record;
   if (outcome === null || !isPlain(record)) return null;
-  const packedOutcome = packOutcome(outcome);
+  const lines = outcome.kind === 'answer' ? recent.shared(outcome.headers) : null;
+  const packedOutcome = packOutcome(outcome, lines);
   if (packedOutcome === null) return null;
-  return flatText(record.fingerprint) + flatText(packLabels(record)) + packedOutcome;
+  return { text: flatText(record.fingerprint) + flatText(packLabels(record)) + packedOutcome, lines };
 }
 
 function packLabels({ token, labels }: HeldRecord): string {
@@ -55,22 +64,23 @@ function isPlain(record: HeldRecord): boolean {
 }
 
 /** Estimated bytes that a packed record takes; a character beyond Latin-1 doubles all of them. */
-export function weighPacked(id: RecordId, packed: string): number {
+export function weighPacked(id: RecordId, text: string): number {
   // The search also makes one piece of what an engine may keep as a tree of its parts.
-  return packedBytes + id.length + packed.length * (wideCharacter.test(packed) ? 2 : 1);
+  return packedBytes + id.length + text.length * (wideCharacter.test(text) ? 2 : 1);
 }
 
 /** What a claim is told of a packed record. */
-export function answerOfPacked(packed: string, completedAtMs: number): Completed {
-  const reader = new FlatReader(packed);
+export function answerOfPacked({ text, lines }: Packed, completedAtMs: number): Completed {
+  const reader = new FlatReader(text);
   const fingerprint = reader.textOrNull();
   reader.skip();
-  return { kind: 'completed', fingerprint, attempt: 1, completedAtMs, outcome: giveOutcome(readOutcome(reader)) };
+  const outcome = giveOutcome(readOutcome(reader, lines));
+  return { kind: 'completed', fingerprint, attempt: 1, completedAtMs, outcome };
 }
 
 /** The labels alone. */
-export function labelsOfPacked(packed: string): Labels {
-  const reader = new FlatReader(packed);
+export function labelsOfPacked(text: string): Labels {
+  const reader = new FlatReader(text);
   reader.skip();
   reader.enter();
   reader.skip();
@@ -78,8 +88,8 @@ export function labelsOfPacked(packed: string): Labels {
 }
 
 /** The record as an object again, to be read or changed. */
-export function unpackRecord(packed: string, facts: PackedFacts): HeldRecord {
-  const reader = new FlatReader(packed);
+export function unpackRecord({ text, lines }: Packed, facts: PackedFacts): HeldRecord {
+  const reader = new FlatReader(text);
   const fingerprint = reader.textOrNull();
   reader.enter();
   const token = reader.textOrNull();
@@ -90,7 +100,7 @@ export function unpackRecord(packed: string, facts: PackedFacts): HeldRecord {
   record.token = token;
   record.stage = 'completed';
   record.revision = 2;
-  record.outcome = readOutcome(reader);
+  record.outcome = readOutcome(reader, lines);
   record.slot = facts.slot;
   record.endsAt = facts.endsAt;
   record.completedAtMs = facts.completedAtMs;

@@ -4,10 +4,12 @@
  * has come are absent to every reader and go a few at each claim, so that no timer is needed.
  * A record has a slot for life: an object in it while it is unfinished, one string after.
  */
+import type { HeaderLine } from '../../core/outcome.ts';
 import type { Completed, Labels, RecordId } from '../../core/store.ts';
 import { EndQueue } from './end-queue.ts';
 import { stateOf, type HeldRecord } from './held-record.ts';
-import { answerOfPacked, labelsOfPacked, packRecord, unpackRecord, weighPacked } from './packed-record.ts';
+import { answerOfPacked, labelsOfPacked, packRecord, unpackRecord, weighPacked, type Packed } from './packed-record.ts';
+import { RecentLines } from './recent-lines.ts';
 import type { Searched } from './record-rules.ts';
 import { weigh } from './record-weight.ts';
 
@@ -27,10 +29,12 @@ export interface Found extends Searched {
 export class RecordTable {
   readonly #bounds: TableBounds;
   readonly #slots = new Map<RecordId, number>();
+  readonly #recent = new RecentLines();
   #free: number[] = [];
   // By slot. The instants are those of packed records: when first seen, then when completed.
   #ids: RecordId[] = [];
   #contents: (HeldRecord | string | null)[] = [];
+  #lines: (readonly HeaderLine[] | null)[] = [];
   #instants: Float64Array<ArrayBuffer> = new Float64Array(128);
   #finished = new EndQueue();
   #unfinished = new EndQueue();
@@ -50,7 +54,8 @@ export class RecordTable {
   /** The answer to a claim of a packed record, read straight from the string; undefined for a record that is an object. */
   answer(slot: number): Completed | undefined {
     const content = this.#contents[slot];
-    return typeof content === 'string' ? answerOfPacked(content, this.#instant(slot, 1)) : undefined;
+    if (typeof content !== 'string') return undefined;
+    return answerOfPacked({ text: content, lines: this.#lines[slot] ?? null }, this.#instant(slot, 1));
   }
 
   /** The record at a place; of a packed one a copy, which {@link alter} puts back. */
@@ -60,7 +65,8 @@ export class RecordTable {
     const id = this.#ids[slot] ?? '';
     const firstSeenAtMs = this.#instant(slot, 0);
     const completedAtMs = this.#instant(slot, 1);
-    return unpackRecord(content, { id, slot, endsAt: this.#endOf(slot), firstSeenAtMs, completedAtMs });
+    const packed = { text: content, lines: this.#lines[slot] ?? null };
+    return unpackRecord(packed, { id, slot, endsAt: this.#endOf(slot), firstSeenAtMs, completedAtMs });
   }
 
   /** The record, unless its end has come. */
@@ -77,8 +83,8 @@ export class RecordTable {
   /** Adds a record in place of an ended or older one of its id; false, and nothing changed, when there is no room. */
   add(record: HeldRecord): boolean {
     const replaced = this.#slots.get(record.id);
-    const packed = packRecord(record);
-    const bytes = packed === null ? weigh(record) : weighPacked(record.id, packed);
+    const packed = packRecord(record, this.#recent);
+    const bytes = packed === null ? weigh(record) : weighPacked(record.id, packed.text);
     if (replaced === undefined ? !this.makeRoom(1, bytes) : !this.makeRoom(0, bytes - this.#weightOf(replaced))) {
       return false;
     }
@@ -97,8 +103,8 @@ export class RecordTable {
   alter(record: HeldRecord, change: () => void): void {
     this.#dequeue(record.slot);
     change();
-    const packed = packRecord(record);
-    const bytes = packed === null ? weigh(record) : weighPacked(record.id, packed);
+    const packed = packRecord(record, this.#recent);
+    const bytes = packed === null ? weigh(record) : weighPacked(record.id, packed.text);
     // Out of every queue at this moment, so that what was just decided is not what goes.
     this.#evict(0, bytes);
     this.#fill(record, packed, bytes);
@@ -139,6 +145,7 @@ export class RecordTable {
     this.#free = [];
     this.#ids = [];
     this.#contents = [];
+    this.#lines = [];
     this.#finished = new EndQueue();
     this.#unfinished = new EndQueue();
     this.#bytes = 0;
@@ -168,9 +175,10 @@ export class RecordTable {
     return new PackedGlance(id, slot, content ?? '', this.#instant(slot, 0));
   }
 
-  #fill(record: HeldRecord, packed: string | null, bytes: number): void {
+  #fill(record: HeldRecord, packed: Packed | null, bytes: number): void {
     const { slot, stage, endsAt } = record;
-    this.#contents[slot] = packed ?? record;
+    this.#contents[slot] = packed?.text ?? record;
+    this.#lines[slot] = packed?.lines ?? null;
     if (packed === null) record.bytes = bytes;
     else this.#keepInstants(record);
     this.#bytes += bytes;
@@ -193,6 +201,7 @@ export class RecordTable {
     this.#slots.delete(this.#ids[slot] ?? '');
     this.#ids[slot] = '';
     this.#contents[slot] = null;
+    this.#lines[slot] = null;
     this.#free.push(slot);
   }
 
@@ -219,16 +228,16 @@ class PackedGlance implements Found {
   readonly slot: number;
   readonly state = 'completed';
   readonly firstSeenAtMs: number;
-  readonly #packed: string;
+  readonly #text: string;
 
-  constructor(id: RecordId, slot: number, packed: string, firstSeenAtMs: number) {
+  constructor(id: RecordId, slot: number, text: string, firstSeenAtMs: number) {
     this.id = id;
     this.slot = slot;
-    this.#packed = packed;
+    this.#text = text;
     this.firstSeenAtMs = firstSeenAtMs;
   }
 
   get labels(): Labels {
-    return labelsOfPacked(this.#packed);
+    return labelsOfPacked(this.#text);
   }
 }
