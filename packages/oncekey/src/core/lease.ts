@@ -15,16 +15,21 @@ export interface Lease {
   lose(): void;
 }
 
-interface Beat {
+/** A lease that is being kept; handed back to stop. */
+export interface Beat {
+  readonly lease: Lease;
   dueMs: number;
-  /** When the lease ends if no renewal succeeds. */
+  /** When the lease ends if no renewal succeeds, in monotonic milliseconds. */
   endMs: number;
+  /** Its place among the others; -1 when it is kept no more. */
+  place: number;
 }
 
 /** Keeps leases alive. */
 export class Heartbeats {
   readonly #clock: Clock;
-  readonly #beats = new Map<Lease, Beat>();
+  // A list with swapped removal: a Map that gains and loses an entry with each request is rebuilt all the time.
+  readonly #beats: Beat[] = [];
   #armedForMs = Number.POSITIVE_INFINITY;
   #disarm: (() => void) | undefined;
 
@@ -33,21 +38,23 @@ export class Heartbeats {
   }
 
   /** Starts to renew a lease granted just now. */
-  add(lease: Lease): void {
+  add(lease: Lease): Beat {
     const nowMs = this.#clock.monotonicMs();
-    const beat = { dueMs: nowMs + lease.leaseMs / 3, endMs: nowMs + lease.leaseMs };
-    this.#beats.set(lease, beat);
+    const beat = { lease, dueMs: nowMs + lease.leaseMs / 3, endMs: nowMs + lease.leaseMs, place: this.#beats.length };
+    this.#beats.push(beat);
     this.#arm(beat.dueMs);
+    return beat;
   }
 
   /** Stops renewing; the timer is left to find nothing due, which is cheaper than to cancel it for each request. */
-  remove(lease: Lease): void {
-    this.#beats.delete(lease);
-  }
-
-  /** When the lease ends by the last renewal that succeeded, in monotonic milliseconds; undefined when it is not kept. */
-  endMs(lease: Lease): number | undefined {
-    return this.#beats.get(lease)?.endMs;
+  remove(beat: Beat): void {
+    const { place } = beat;
+    if (place === -1) return;
+    beat.place = -1;
+    const last = this.#beats.pop();
+    if (last === undefined || last === beat) return;
+    last.place = place;
+    this.#beats[place] = last;
   }
 
   #arm(dueMs: number): void {
@@ -62,22 +69,24 @@ export class Heartbeats {
     this.#disarm = undefined;
     const nowMs = this.#clock.monotonicMs();
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const [lease, beat] of this.#beats) {
+    // Over a copy: a lease that turns out to be lost leaves the list.
+    for (const beat of [...this.#beats]) {
       // A little early rather than each alone: thousands of leases cost one pass a second, not one a millisecond.
-      if (beat.dueMs <= nowMs + lease.leaseMs / 30) this.#beat(lease, beat, nowMs);
-      nextMs = Math.min(nextMs, beat.dueMs);
+      if (beat.dueMs <= nowMs + beat.lease.leaseMs / 30) this.#renew(beat, nowMs);
+      if (beat.place !== -1) nextMs = Math.min(nextMs, beat.dueMs);
     }
     if (nextMs < Number.POSITIVE_INFINITY) this.#arm(nextMs);
   }
 
-  #beat(lease: Lease, beat: Beat, nowMs: number): void {
+  #renew(beat: Beat, nowMs: number): void {
+    const { lease } = beat;
     // Asked again even when the deadline has passed here: the store may know that nobody took over.
     beat.dueMs = nowMs + lease.leaseMs / 3;
     lease.extend((answer) => {
-      if (!this.#beats.has(lease)) return;
+      if (beat.place === -1) return;
       if (answer === 'kept') beat.endMs = nowMs + lease.leaseMs;
       else if (answer === 'lost' || this.#clock.monotonicMs() >= beat.endMs) {
-        this.#beats.delete(lease);
+        this.remove(beat);
         lease.lose();
       } else {
         beat.dueMs = Math.min(beat.endMs, this.#clock.monotonicMs() + lease.leaseMs / 10);

@@ -8,7 +8,7 @@ import type { Intent, Ownership } from './engine.ts';
 import { IdempotencyError } from './errors.ts';
 import type { OnceEvent } from './events.ts';
 import { pause, StoreFailure, type Guard } from './guard.ts';
-import { heartbeatsOf, type Lease } from './lease.ts';
+import { heartbeatsOf, type Beat, type Lease } from './lease.ts';
 import { chain, isPromise, type MaybePromise } from './maybe.ts';
 import type { Outcome } from './outcome.ts';
 import type { ExtendAnswer, Granted, SavedStep, Store, Token } from './store.ts';
@@ -45,6 +45,7 @@ class Owned implements Ownership, Work, Lease {
   readonly #intent: Intent;
   readonly #savedSteps: readonly SavedStep[];
   readonly #startMs: number;
+  readonly #beat: Beat | undefined;
   #steps: Steps | undefined;
   #abort: AbortController | undefined;
 
@@ -57,7 +58,7 @@ class Owned implements Ownership, Work, Lease {
     this.#intent = intent;
     this.#savedSteps = granted.steps;
     this.#startMs = tools.clock.monotonicMs();
-    if (heartbeat) heartbeatsOf(tools.clock).add(this);
+    this.#beat = heartbeat ? heartbeatsOf(tools.clock).add(this) : undefined;
   }
 
   get work(): Work {
@@ -125,7 +126,7 @@ class Owned implements Ownership, Work, Lease {
   ): MaybePromise<R | 'unrecorded'> {
     this.settled = true;
     const finish = (kind: K): R => {
-      heartbeatsOf(this.#tools.clock).remove(this);
+      this.#still();
       if (kind === 'lost') this.lose();
       else this.#emit({ kind: event, attempt: this.attempt, runMs: this.#tools.clock.monotonicMs() - this.#startMs });
       return result(kind);
@@ -171,11 +172,15 @@ class Owned implements Ownership, Work, Lease {
         finish(answer.kind);
         return;
       }
-      const endMs = heartbeatsOf(clock).endMs(this) ?? this.#startMs + this.leaseMs;
+      const endMs = this.#beat?.endMs ?? this.#startMs + this.leaseMs;
       if (clock.monotonicMs() >= endMs) break;
     }
-    heartbeatsOf(clock).remove(this);
+    this.#still();
     this.#emit({ kind: 'record-lost', attempt: this.attempt });
+  }
+
+  #still(): void {
+    if (this.#beat !== undefined) heartbeatsOf(this.#tools.clock).remove(this.#beat);
   }
 
   async #saveStep(step: SavedStep): Promise<void> {
