@@ -145,11 +145,6 @@ export function timelineOf(row: Pick<RecordRow, 'timeline'>): TimelineEvent[] {
   return parseList(row.timeline) as TimelineEvent[];
 }
 
-/** JSON text of the newest 32 events. */
-export function timelineText(events: readonly TimelineEvent[]): string {
-  return JSON.stringify(events.slice(-32));
-}
-
 /** Bytes without the driver's own kind of buffer around them. */
 export function plainBytes(bytes: Uint8Array): Uint8Array {
   return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
