@@ -70,7 +70,7 @@ export class Heartbeats {
     const nowMs = this.#clock.monotonicMs();
     let nextMs = Number.POSITIVE_INFINITY;
     // Over a copy: a lease that turns out to be lost leaves the list.
-    for (const beat of [...this.#beats]) {
+    for (const beat of this.#beats.slice()) {
       // A little early rather than each alone: thousands of leases cost one pass a second, not one a millisecond.
       if (beat.dueMs <= nowMs + beat.lease.leaseMs / 30) this.#renew(beat, nowMs);
       if (beat.place !== -1) nextMs = Math.min(nextMs, beat.dueMs);
