@@ -3,7 +3,7 @@
  * before the stream ends, so that body parsers behind us read it as if nobody had; what
  * a parser in front of us has made of it is taken as it is. Holds at most the limit.
  */
-import type { IncomingMessage } from 'node:http';
+import { IncomingMessage } from 'node:http';
 import { IdempotencyError } from '../core/errors.ts';
 import type { MaybePromise } from '../core/maybe.ts';
 import type { Ask, AskBody, ScopeAnswer } from './seam.ts';
@@ -63,7 +63,7 @@ function readBody(request: ParsedRequest, limitBytes: number): MaybePromise<AskB
   if (Number(length ?? 0) > limitBytes) return tooLarge;
   if (Number(length ?? 1) === 0) return bytesOf(noBytes);
   return new Promise((resolve, reject) => {
-    if (pushed && request.readableLength === 0 && !request.complete) intercept(request, limitBytes, resolve);
+    if (mayIntercept(request)) intercept(request, limitBytes, resolve);
     else collect(request, limitBytes, resolve);
     request.on('close', () => {
       if (!request.complete) reject(vanished());
@@ -84,6 +84,15 @@ function bytesOf(bytes: Uint8Array): AskBody {
 
 /** Whether the parser feeds the request by `push`, as Node's does; other runtimes only look alike. */
 const pushed = !('bun' in process.versions || 'deno' in process.versions);
+
+/**
+ * Nothing may have arrived yet, and the request must still be Node's own: one whose prototype a framework has exchanged
+ * (as Express does) gets so much slower by a property of its own that reading and putting back is cheaper.
+ */
+function mayIntercept(request: IncomingMessage): boolean {
+  if (!pushed || request.readableLength > 0 || request.complete) return false;
+  return Object.getPrototypeOf(request) === IncomingMessage.prototype;
+}
 
 /**
  * The usual way: takes what the parser pushes before the stream sees it, and pushes it on in one piece. Half the cost
