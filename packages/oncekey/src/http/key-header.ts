@@ -17,6 +17,8 @@ export interface KeyRules {
   readonly keyFormat: 'lenient' | 'strict' | 'any';
   /** In characters, after decoding. */
   readonly maxKeyLength: number;
+  /** Whether a quoted key may contain spaces. */
+  readonly keySpaces: 'allow' | 'reject';
 }
 
 const absent: KeyReading = { kind: 'absent' };
@@ -64,6 +66,7 @@ function readBare(value: string, rules: KeyRules): KeyReading {
 function checkKey(key: string, rules: KeyRules): KeyReading {
   if (key.trim() === '') return invalid('it is blank');
   if (clientBugs.has(key)) return invalid(`its value is ${key}`);
+  if (rules.keySpaces === 'reject' && key.includes(' ')) return invalid('it contains a space');
   return checkLength(key, rules);
 }
 

@@ -49,6 +49,8 @@ export interface ProtocolOptions {
   readonly keyFormat?: 'lenient' | 'strict' | 'any';
   /** Default 255 characters. */
   readonly maxKeyLength?: number;
+  /** Whether a quoted key may contain spaces; default `allow`. */
+  readonly keySpaces?: 'allow' | 'reject';
   /** Keyed request without a scope: 400 (default), or the public scope. */
   readonly noScope?: 'reject' | 'public';
   /** Names the operation; by default it is absent and method and target are part of the fingerprint only. */

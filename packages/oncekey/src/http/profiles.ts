@@ -49,6 +49,7 @@ export const profiles: Readonly<Record<ProfileName, ProtocolOptions>> = {
   /** Byte-exact, all writing methods. */
   'two-tier': {
     methods: writes,
+    keySpaces: 'reject',
     fingerprint: 'exact',
     replayHeader: 'Idempotency-Replayed',
     errorFormat: 'envelope',

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { readKey, type KeyRules } from '../../src/http/key-header.ts';
 import { seed } from './seed.ts';
 
-const lenient: KeyRules = { keyFormat: 'lenient', maxKeyLength: 255 };
+const lenient: KeyRules = { keyFormat: 'lenient', maxKeyLength: 255, keySpaces: 'allow' };
 const strict: KeyRules = { ...lenient, keyFormat: 'strict' };
 const any: KeyRules = { ...lenient, keyFormat: 'any' };
 

@@ -159,7 +159,7 @@ describe('two-tier', () => {
   it('refuses in the envelope', async () => {
     expect(bodyOf(await inFlight('two-tier'))).toMatchObject({ error: { code: 'idempotency_key_pending' } });
   });
-  it.each(['', ' ', 'a b', 'x'.repeat(256)])('refuses the key %j', async (key) => {
+  it.each(['', ' ', 'a b', '"a b"', 'x'.repeat(256)])('refuses the key %j', async (key) => {
     const { ask, runs } = await start('two-tier', made);
     expect((await ask({ key })).status).toBe(400);
     expect(runs()).toBe(0);
