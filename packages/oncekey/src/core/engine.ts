@@ -8,7 +8,7 @@ import { systemClock, type Clock } from './clock.ts';
 import { decide, decideFromRecord } from './decide.ts';
 import { IdempotencyError } from './errors.ts';
 import type { OnceEvent } from './events.ts';
-import { createGuard, StoreFailure, type Guard } from './guard.ts';
+import { createGuard, defaultStoreTimeoutMs, StoreFailure, type Guard } from './guard.ts';
 import { chain, type MaybePromise } from './maybe.ts';
 import { ReplayNotes } from './notes.ts';
 import type { AnswerOutcome, FailureOutcome, NotKeptOutcome, Outcome, ValueOutcome } from './outcome.ts';
@@ -138,7 +138,7 @@ class ClaimingEngine implements Engine {
   readonly #pending = new Set<Promise<void>>();
   readonly #onEvent: ((event: OnceEvent) => void) | undefined;
 
-  constructor({ store, onEvent, clock = systemClock, storeTimeoutMs = 2000 }: EngineOptions) {
+  constructor({ store, onEvent, clock = systemClock, storeTimeoutMs = defaultStoreTimeoutMs }: EngineOptions) {
     this.#store = store;
     this.#clock = clock;
     this.#onEvent = onEvent;

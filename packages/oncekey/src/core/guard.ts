@@ -17,6 +17,9 @@ export class StoreFailure {
 /** Makes one store call; `late` gets the answer that arrives after it was given up. */
 export type Guard = <T>(call: () => MaybePromise<T>, late?: (answer: T) => void) => MaybePromise<T | StoreFailure>;
 
+/** What `storeTimeoutMs` is where nobody says otherwise. */
+export const defaultStoreTimeoutMs = 2000;
+
 /** A guard that gives up after `timeoutMs`. A synchronous answer costs no timer. */
 export function createGuard(clock: Clock, timeoutMs: number): Guard {
   return (call, late) => {

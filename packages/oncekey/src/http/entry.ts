@@ -7,6 +7,7 @@ import type { MaybePromise } from '../core/maybe.ts';
 import { createProtocol } from './handle.ts';
 import type { EntryOptions } from './options.ts';
 import type { Protocol, ScopeAnswer } from './seam.ts';
+import { defaultLeaseMs } from './settings.ts';
 
 /** A framework entry's standing parts. */
 export interface Entry<Request> {
@@ -21,7 +22,7 @@ const publicScope: readonly string[] = [];
 /** Checks the options and makes the protocol. Throws a TypeError that names a wrong option. */
 export function createEntry<Request>(options: EntryOptions<Request>): Entry<Request> {
   const protocol = createProtocol(options);
-  const { scope, clock = systemClock, leaseMs = 30_000 } = options;
+  const { scope, clock = systemClock, leaseMs = defaultLeaseMs } = options;
   if (scope === 'public') return { protocol, scope: () => publicScope, clock, leaseMs };
   if (typeof scope === 'function') return { protocol, scope, clock, leaseMs };
   throw new TypeError("oncekey: options.scope must be a function of the request, or 'public' for one shared scope");

@@ -12,6 +12,7 @@ import { checkGiven, headLines, withoutNames, type GivenHeaders } from './node-h
 import { call, type Methods, type Piece } from './node-piece.ts';
 import { sendAnswer } from './node-send.ts';
 import type { HeadEdit, Send, Tape } from './seam.ts';
+import { warn } from './warn.ts';
 
 /** A response that is being taped. */
 export interface Captured extends ServerResponse {
@@ -270,8 +271,4 @@ export class Capture {
 function headAlreadySent(): Error {
   const message = 'Cannot write headers after they are sent to the client';
   return Object.assign(new Error(message), { code: 'ERR_HTTP_HEADERS_SENT' });
-}
-
-function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : String(error));
 }

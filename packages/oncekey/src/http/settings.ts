@@ -4,9 +4,11 @@
  */
 import { systemClock } from '../core/clock.ts';
 import type { Policy } from '../core/engine.ts';
+import { defaultStoreTimeoutMs } from '../core/guard.ts';
 import type { Store } from '../core/store.ts';
 import { keyHeaderName, replayHeaderName } from '../protocol.ts';
 import type { ProtocolOptions } from './options.ts';
+import { warn } from './warn.ts';
 
 type Filled = Required<
   Omit<ProtocolOptions, 'methods' | 'releasedStatuses' | 'operation' | 'renderProblem' | 'onEvent'>
@@ -28,6 +30,9 @@ export interface Settings extends Filled {
 const neverProtected: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'CONNECT']);
 const tokenName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
+/** What `leaseMs` is where nobody says otherwise. */
+export const defaultLeaseMs = 30_000;
+
 const defaults = {
   keyHeader: keyHeaderName,
   missingKey: 'pass',
@@ -43,14 +48,14 @@ const defaults = {
   waitMs: 10_000,
   abandoned: 'rerun',
   serverErrors: 'safe',
-  leaseMs: 30_000,
+  leaseMs: defaultLeaseMs,
   retentionMs: 86_400_000,
   maxRequestBytes: 2_097_152,
   maxResponseBytes: 1_048_576,
   oversize: 'tombstone',
   storeDown: 'reject',
   unrecorded: 'answer',
-  storeTimeoutMs: 2000,
+  storeTimeoutMs: defaultStoreTimeoutMs,
   replayHeader: replayHeaderName,
   errorFormat: 'problem',
   problems: {},
@@ -159,10 +164,6 @@ function operationOf(operation: string | undefined): string | null {
 function checkStrings(option: string, value: unknown): void {
   if (!Array.isArray(value) || !value.every((one) => typeof one === 'string' && one !== ''))
     throw wrong(`options.${option}`, 'must be a list of strings that are not empty');
-}
-
-function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : String(error));
 }
 
 function wrong(option: string, rule: string): TypeError {

@@ -4,7 +4,7 @@
  */
 import { createEngine, type Decision, type Engine, type Intent, type Ownership } from '../core/engine.ts';
 import { IdempotencyError } from '../core/errors.ts';
-import { createGuard, StoreFailure, type Guard } from '../core/guard.ts';
+import { createGuard, defaultStoreTimeoutMs, StoreFailure, type Guard } from '../core/guard.ts';
 import { recordId } from '../core/key.ts';
 import { systemClock } from '../core/clock.ts';
 import type { MaybePromise } from '../core/maybe.ts';
@@ -44,7 +44,7 @@ export class Operations implements Once {
     this.#choices = choose(options);
     this.#store = options.store;
     this.#engine = createEngine(options);
-    this.#guard = createGuard(options.clock ?? systemClock, options.storeTimeoutMs ?? 2000);
+    this.#guard = createGuard(options.clock ?? systemClock, options.storeTimeoutMs ?? defaultStoreTimeoutMs);
     this.#onEvent = options.onEvent;
   }
 

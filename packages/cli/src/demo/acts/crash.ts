@@ -4,7 +4,7 @@
  * reached the API, `hold` where it had and nobody could know (I8).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expectEqual, type ActFacts, type Narrator } from '../narrator.ts';
+import { expectEqual, type ActFacts, type Expectation, type Narrator } from '../narrator.ts';
 import type { Stage } from '../stage.ts';
 import type { Order, Reply } from '../till.ts';
 
@@ -34,12 +34,7 @@ export async function crashRerun(stage: Stage, narrator: Narrator): Promise<ActF
   return {
     facts: { told: seen.told?.code ?? null, settledAfterMs: seen.settledAfterMs, leaseMs: stage.leaseMs },
     expectations: [
-      expectEqual('the till lost its connection', seen.lost === null ? 'lost' : seen.lost.status, 'lost'),
-      expectEqual(
-        'its retry was told that the first may still run',
-        seen.told?.code ?? null,
-        'idempotency_in_progress',
-      ),
+      ...lostAndTold(seen),
       expectEqual('after the lease the retry took over and charged', seen.last?.status ?? null, 201),
       expectEqual('the next retry got the same bytes', seen.again?.body ?? null, seen.last?.body ?? ''),
       expectEqual('one charge', stage.api.chargesOf(order.order), 1),
@@ -58,17 +53,20 @@ export async function crashHold(stage: Stage, narrator: Narrator): Promise<ActFa
   return {
     facts: { told: seen.told?.code ?? null, settledAfterMs: seen.settledAfterMs, leaseMs: stage.leaseMs },
     expectations: [
-      expectEqual('the till lost its connection', seen.lost === null ? 'lost' : seen.lost.status, 'lost'),
-      expectEqual(
-        'its retry was told that the first may still run',
-        seen.told?.code ?? null,
-        'idempotency_in_progress',
-      ),
+      ...lostAndTold(seen),
       expectEqual('after the lease it was told that the outcome is unknown', seen.last?.code ?? null, unknown),
       expectEqual('and so was the next', seen.again?.code ?? null, unknown),
       expectEqual('one charge, the one before the crash', stage.api.chargesOf(order.order), 1),
     ],
   };
+}
+
+/** What both acts begin with, whatever the policy is. */
+function lostAndTold({ lost, told }: Aftermath): Expectation[] {
+  return [
+    expectEqual('the till lost its connection', lost === null ? 'lost' : lost.status, 'lost'),
+    expectEqual('its retry was told that the first may still run', told?.code ?? null, 'idempotency_in_progress'),
+  ];
 }
 
 async function crash(

@@ -3,6 +3,7 @@
  * process. One owner at a time (I1), completed is terminal (I2), and only the current
  * token writes (I3), also late as long as nobody replaced it.
  */
+import { fingerprintsAgree } from '../../core/fingerprint.ts';
 import type {
   ClaimAnswer,
   ClaimAsk,
@@ -20,7 +21,7 @@ import type {
 import { giveOutcome, holdOutcome } from './held-outcome.ts';
 import { HeldRecord, inOnePiece, noSteps } from './held-record.ts';
 import { decide, full, openUp, settle, startLease, type RecordKeeping } from './record-keeping.ts';
-import { fingerprintsAgree, ownStep, withStep } from './record-rules.ts';
+import { ownStep, withStep } from './record-rules.ts';
 import { weighStep } from './record-weight.ts';
 
 /** How many ended records a claim clears away: more than it adds, so that they never pile up. */

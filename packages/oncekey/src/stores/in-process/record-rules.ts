@@ -1,18 +1,13 @@
 /**
- * The rules of a record that stores without a query language share: which fingerprints
- * agree (I6), what an erased record keeps (I14), how notes are bounded, what a search
- * matches. Pure functions; no clock and no state.
+ * The rules of a record that stores without a query language share: what an erased record
+ * keeps (I14), how notes are bounded, what a search matches. Pure functions; no clock and
+ * no state. Which fingerprints agree (I6) is the core's own rule.
  */
-import type { Fingerprint, Labels, ListAsk, Note, SavedStep, StoredRecord, TimelineEvent } from '../../core/store.ts';
+import type { Labels, ListAsk, Note, SavedStep, StoredRecord, TimelineEvent } from '../../core/store.ts';
 import type { Noted } from './held-record.ts';
 
 const timelineLimit = 32;
 const conflictFingerprintLimit = 16;
-
-/** Whether a claim may continue what a record began: either side without a fingerprint, equal ones, or a foreign one. */
-export function fingerprintsAgree(stored: Fingerprint | null, asked: Fingerprint | null): boolean {
-  return stored === null || asked === null || stored === asked || stored.startsWith('foreign:');
-}
 
 /** What an erased record still says: to whom it belonged and which operation it was. */
 export function labelsOfErased(labels: Labels): Labels {

@@ -3,6 +3,7 @@
  * save steps, complete, release. One owner at a time (I1), completed is terminal (I2),
  * only the current token writes (I3), a differing fingerprint never runs (I6).
  */
+import { fingerprintsAgree } from '../../core/fingerprint.ts';
 import type {
   ClaimAnswer,
   ClaimAsk,
@@ -17,7 +18,6 @@ import type {
   SaveStepAnswer,
   Token,
 } from '../../core/store.ts';
-import { fingerprintsAgree } from '../in-process/record-rules.ts';
 import { type Connection, atomically } from './connection.ts';
 import type { SqliteStatement } from './driver.ts';
 import { type DecidingRow, completedAnswer, idBytes, instant, storeOutcome } from './rows.ts';
