@@ -16,10 +16,11 @@ import type {
   TimelineEvent,
 } from '../../core/store.ts';
 import { withEvent, withNote } from '../in-process/record-rules.ts';
+import { parseList, splitChecked } from '../stored-form/checked-outcome.ts';
 import { type Connection, atomically } from './connection.ts';
 import type { SqliteValue } from './driver.ts';
 import { findRecordRow, findRow } from './reading.ts';
-import { type RecordRow, idBytes, instant, parseList, stateAt, storeOutcome, timelineOf } from './rows.ts';
+import { type RecordRow, idBytes, instant, stateAt, timelineOf } from './rows.ts';
 
 /** {@link Store.put}. */
 export function put(connection: Connection, record: StoredRecord, nowMs: number): { readonly kind: 'put' | 'kept' } {
@@ -39,7 +40,7 @@ export function put(connection: Connection, record: StoredRecord, nowMs: number)
 function columnsOf(record: StoredRecord, nowMs: number): SqliteValue[] {
   const { labels, state } = record;
   const isOwned = state === 'in-progress' || state === 'abandoned';
-  const outcome = record.outcome === null ? null : storeOutcome(record.id, record.outcome);
+  const outcome = record.outcome === null ? null : splitChecked(record.id, record.outcome);
   return [
     idBytes(record.id),
     isOwned ? 'in-progress' : state,
@@ -106,7 +107,7 @@ export function resolve(connection: Connection, ask: ResolveAsk, nowMs: number):
   if (decision.kind === 'rerun') {
     statements.reopen.run(instant(nowMs, decision.keepMs), timeline, idBytes(id));
   } else {
-    const { kind, head, crc32, body } = storeOutcome(id, decision.outcome);
+    const { kind, head, crc32, body } = splitChecked(id, decision.outcome);
     const expiresAtMs = instant(nowMs, decision.retentionMs);
     statements.settle.run(expiresAtMs, nowMs, kind, head, crc32, body, timeline, idBytes(id));
   }
@@ -122,7 +123,7 @@ export function erase(connection: Connection, id: RecordId, keepMs: DurationMs, 
   const row = findRow(connection, id, nowMs);
   if (row === undefined) return { kind: 'absent' };
   if (stateAt(row, nowMs) === 'in-progress') return { kind: 'in-progress' };
-  const { kind, head, crc32 } = storeOutcome(id, erasedOutcome);
+  const { kind, head, crc32 } = splitChecked(id, erasedOutcome);
   const event: TimelineEvent = { atMs: nowMs, what: 'erased', detail: null };
   const expiresAtMs = instant(nowMs, keepMs);
   connection.statements.erase.run(expiresAtMs, nowMs, kind, head, crc32, JSON.stringify([event]), idBytes(id));

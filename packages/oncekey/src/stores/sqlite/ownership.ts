@@ -18,9 +18,10 @@ import type {
   SaveStepAnswer,
   Token,
 } from '../../core/store.ts';
+import { splitChecked } from '../stored-form/checked-outcome.ts';
 import { type Connection, atomically } from './connection.ts';
 import type { SqliteStatement } from './driver.ts';
-import { type DecidingRow, completedAnswer, idBytes, instant, storeOutcome } from './rows.ts';
+import { type DecidingRow, completedAnswer, idBytes, instant } from './rows.ts';
 import { findRow, stepsOf } from './reading.ts';
 
 const lost = { kind: 'lost' } as const;
@@ -119,7 +120,7 @@ export function extend(
 export function complete(connection: Connection, ask: CompleteAsk, nowMs: number): CompleteAnswer {
   const { id, token, retentionMs } = ask;
   const expiresAtMs = instant(nowMs, retentionMs);
-  const { kind, head, crc32, body } = storeOutcome(id, ask.outcome);
+  const { kind, head, crc32, body } = splitChecked(id, ask.outcome);
   const completeBy = (statement: SqliteStatement): boolean =>
     Number(statement.run(expiresAtMs, nowMs, kind, head, crc32, body, idBytes(id), token, nowMs).changes) === 1;
   const stored = { kind: 'stored', completedAtMs: nowMs } as const;

@@ -3,8 +3,6 @@
  * checked before it is trusted: an outcome whose checksum differs throws
  * `record_unreadable` instead of replaying other bytes than were stored (I4).
  */
-import { crc32 } from 'node:zlib';
-import { IdempotencyError } from '../../core/errors.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import type {
   Completed,
@@ -15,7 +13,7 @@ import type {
   StoredRecord,
   TimelineEvent,
 } from '../../core/store.ts';
-import { joinOutcome, splitOutcome, type OutcomeParts } from '../stored-form/outcome.ts';
+import { joinChecked, parseList, unreadable } from '../stored-form/checked-outcome.ts';
 
 /** The columns that decide a claim. */
 export interface DecidingRow {
@@ -52,11 +50,6 @@ export interface RecordRow extends DecidingRow {
   readonly timeline: string;
 }
 
-/** An outcome as its columns: the pieces and their checksum. */
-export interface StoredOutcome extends OutcomeParts {
-  readonly crc32: number;
-}
-
 /** The instant `durationMs` from now; null for ever. Whole milliseconds, rounded up. */
 export function instant(nowMs: number, durationMs: DurationMs): number | null {
   return durationMs === null ? null : Math.min(Math.ceil(nowMs + durationMs), Number.MAX_SAFE_INTEGER);
@@ -77,24 +70,12 @@ export function stateAt(row: DecidingRow, nowMs: number): RecordState {
   return row.state === 'in-progress' && (row.lease_end_ms ?? 0) <= nowMs ? 'abandoned' : row.state;
 }
 
-/** Splits an outcome for storing under this id. */
-export function storeOutcome(id: RecordId, outcome: Outcome): StoredOutcome {
-  const parts = splitOutcome(outcome);
-  return { ...parts, crc32: checksum(id, parts) };
-}
-
 /** The outcome of a completed row, or null. Throws `record_unreadable` when its bytes are not those stored. */
 export function outcomeOf(id: RecordId, row: DecidingRow): Outcome | null {
   if (row.outcome_kind === null) return null;
-  const parts = { kind: row.outcome_kind, head: row.outcome_head ?? '', body: bodyOf(row) };
-  if (checksum(id, parts) !== row.outcome_crc32) throw unreadable('its outcome does not match its checksum');
-  return joinOutcome(parts);
-}
-
-// Drivers bind empty bytes as NULL. The checksum still tells an empty body from one that was lost.
-function bodyOf({ outcome_kind: kind, outcome_body: body }: DecidingRow): Uint8Array | null {
-  if (body !== null) return plainBytes(body);
-  return kind === 'answer' || kind === 'value' ? new Uint8Array(0) : null;
+  const { outcome_kind: kind, outcome_head: head, outcome_body: body } = row;
+  const parts = { kind, head: head ?? '', body: body === null ? null : plainBytes(body) };
+  return joinChecked(id, parts, row.outcome_crc32);
 }
 
 /** The answer that a completed row gives to every claim. */
@@ -148,28 +129,4 @@ export function timelineOf(row: Pick<RecordRow, 'timeline'>): TimelineEvent[] {
 /** Bytes without the driver's own kind of buffer around them. */
 export function plainBytes(bytes: Uint8Array): Uint8Array {
   return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** A JSON list from a column. Throws `record_unreadable` for anything else. */
-export function parseList(text: string): unknown[] {
-  let list: unknown;
-  try {
-    list = JSON.parse(text);
-  } catch (cause) {
-    throw unreadable('one of its lists is not JSON', cause);
-  }
-  if (!Array.isArray(list)) throw unreadable('one of its lists is not a list');
-  return list as unknown[];
-}
-
-// The id is part of it: a body that ended up in another row is noticed too.
-function checksum(id: RecordId, parts: { kind: string; head: string; body: Uint8Array | null }): number {
-  const length = parts.body?.byteLength ?? 0;
-  const head = crc32(`${id} ${parts.kind} ${length} ${parts.head}`);
-  return parts.body === null || length === 0 ? head : crc32(parts.body, head);
-}
-
-function unreadable(reason: string, cause?: unknown): IdempotencyError<'record_unreadable'> {
-  const message = `the stored record cannot be used: ${reason}; inspect or erase it`;
-  return new IdempotencyError('record_unreadable', message, { reason }, { cause });
 }
