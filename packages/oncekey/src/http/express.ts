@@ -30,7 +30,8 @@ export function idempotency<R extends ExpressRequest = ExpressRequest>(
     const target = request.originalUrl ?? request.url ?? '/';
     const failed = (error: unknown): void => next(error);
     try {
-      const done = enterNode(entry, request, response, target, () => next());
+      const visit = { own: request, request, response, target, parsed: request };
+      const done = enterNode(entry, visit, () => next());
       if (isPromise(done)) done.catch(failed);
     } catch (error) {
       failed(error);

@@ -5,37 +5,58 @@
  */
 import { systemClock } from '../core/clock.ts';
 import type { HeaderLine } from '../core/outcome.ts';
-import type { Answer, HeadEdit, Send, Tape } from './seam.ts';
+import { withWork } from '../core/work.ts';
+import type { Answer, Begun, HeadEdit, Send, Tape } from './seam.ts';
 
 type Read = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>>;
 
-/** The Response for the client, taped. */
-export async function pump(
-  response: Response,
-  tape: Tape,
-  edit: HeadEdit,
-  keepAlive: (work: Promise<unknown>) => void,
+/** Keeps a runtime alive for work behind the answer. */
+export type KeepAlive = (work: Promise<unknown>) => void;
+
+/** Lets `act` answer as the owner, and answers its Response, taped. What it throws is answered or thrown on, as the tape says. */
+export async function runTaped(
+  { ownership, tape, edit }: Extract<Begun, { kind: 'run' }>,
+  act: () => Promise<Response>,
+  keepAlive: KeepAlive = ignore,
 ): Promise<Response> {
-  tape.head(response.status, linesOf(response.headers));
-  if (response.body === null) return finish(response, null, edit, await tape.end(false));
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-  let first: Read;
-  let second: Promise<Read>;
+  let response: Response;
   try {
-    first = await reader.read();
-    if (first.done) return finish(response, null, edit, await tape.end(false));
-    second = reader.read();
-    second.catch(() => undefined);
-    const whole = await Promise.race([second.then(({ done }) => done), nextMacrotask()]);
-    tape.chunk(first.value);
-    if (whole) return finish(response, first.value, edit, await tape.end(false));
+    response = await withWork(ownership, act);
+  } catch (error) {
+    const send = await tape.fail(error, false);
+    if (send === 'send') throw error;
+    return send === 'break' ? broken() : toResponse(send.instead);
+  }
+  return pump(response, tape, edit, keepAlive);
+}
+
+function ignore(): void {}
+
+async function pump(response: Response, tape: Tape, edit: HeadEdit, keepAlive: KeepAlive): Promise<Response> {
+  // The body first: servers that make their Response late give it its type only then.
+  const { body } = response;
+  tape.head(response.status, linesOf(response.headers));
+  if (body === null) return finish(response, null, edit, await tape.end(false));
+  const reader = (body as ReadableStream<Uint8Array>).getReader();
+  const early: Uint8Array[] = [];
+  let next = reader.read();
+  try {
+    const soon = nextMacrotask();
+    for (let read = await Promise.race([next, soon]); read !== false; read = await Promise.race([next, soon])) {
+      if (read.done) return finish(response, early[0] ?? null, edit, await tape.end(false));
+      early.push(read.value);
+      tape.chunk(read.value);
+      next = reader.read();
+      if (early.length > 1) break;
+    }
   } catch (error) {
     await tape.cut();
     throw error;
   }
+  // A later failure is met where it is read; until then it is nobody's.
+  next.catch(() => undefined);
   const rest = new Rest(reader, tape, lengthOf(response));
-  const stream = rest.stream(first.value, second, keepAlive);
-  return edited(response, stream, edit);
+  return edited(response, rest.stream(early, next, keepAlive), edit);
 }
 
 /** False, once everything that is already on its way has arrived. */
@@ -61,8 +82,8 @@ class Rest {
     this.#bytesLeft = length;
   }
 
-  stream(first: Uint8Array, second: Promise<Read>, keepAlive: (work: Promise<unknown>) => void): ReadableStream {
-    let next: Promise<Read> | undefined = second;
+  stream(early: readonly Uint8Array[], pending: Promise<Read>, keepAlive: KeepAlive): ReadableStream {
+    let next: Promise<Read> | undefined = pending;
     let finished: () => void = () => undefined;
     keepAlive(new Promise<void>((resolve) => (finished = resolve)));
     const advance = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
@@ -72,7 +93,7 @@ class Rest {
     };
     return new ReadableStream<Uint8Array>({
       start: async (controller) => {
-        await this.#give(first, controller);
+        for (const bytes of early) await this.#give(bytes, controller);
       },
       pull: (controller) =>
         advance(controller).catch(async (error: unknown) => {
@@ -97,7 +118,7 @@ class Rest {
     this.#settled ??= await this.#tape.end(true);
     if (this.#gone) return false;
     if (this.#settled === 'send') controller.close();
-    else controller.error(new Error('the outcome could not be vouched for; ask again with the same key'));
+    else controller.error(notVouched());
     return false;
   }
 
@@ -123,8 +144,17 @@ class Rest {
 
 function finish(response: Response, body: Uint8Array | null, edit: HeadEdit, send: Send): Response {
   if (send === 'send') return edited(response, body, edit);
-  if (send === 'break') return Response.error();
+  if (send === 'break') return broken();
   return toResponse(send.instead);
+}
+
+/** The nearest that fetch has to a connection that breaks: a body that fails. */
+function broken(): Response {
+  return new Response(new ReadableStream({ start: (controller) => controller.error(notVouched()) }));
+}
+
+function notVouched(): Error {
+  return new Error('the outcome could not be vouched for; ask again with the same key');
 }
 
 /** A Response of a whole answer. */

@@ -8,22 +8,28 @@ import type { Ask, AskBody, ScopeAnswer } from './seam.ts';
 const noLines: readonly string[] = [];
 const emptyBody: AskBody = { kind: 'bytes', bytes: new Uint8Array(0) };
 
+/** What a fetch request does not know of itself. */
+export interface FetchFacts {
+  /** Who the key belongs to. */
+  scope(): MaybePromise<ScopeAnswer>;
+  /** Keeps the runtime alive for work behind the answer. */
+  readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined;
+  /** The body again, where somebody in front of us has read it. */
+  reread?(): Promise<ArrayBuffer>;
+}
+
 /** One fetch request as an {@link Ask}. */
 export class FetchAsk implements Ask {
   readonly method: string;
   readonly waitUntil?: (work: Promise<unknown>) => void;
   readonly #request: Request;
-  readonly #scope: (request: Request) => MaybePromise<ScopeAnswer>;
+  readonly #facts: FetchFacts;
 
-  constructor(
-    request: Request,
-    scope: (request: Request) => MaybePromise<ScopeAnswer>,
-    waitUntil: ((work: Promise<unknown>) => void) | undefined,
-  ) {
+  constructor(request: Request, facts: FetchFacts) {
     this.method = request.method;
     this.#request = request;
-    this.#scope = scope;
-    if (waitUntil !== undefined) this.waitUntil = waitUntil;
+    this.#facts = facts;
+    if (facts.waitUntil !== undefined) this.waitUntil = facts.waitUntil;
   }
 
   /** Taken from the address, which this runtime has normalised already. */
@@ -42,12 +48,15 @@ export class FetchAsk implements Ask {
 
   body(limitBytes: number): MaybePromise<AskBody> {
     const request = this.#request;
+    if (request.bodyUsed && this.#facts.reread !== undefined) {
+      return this.#facts.reread().then((bytes) => ({ kind: 'bytes', bytes: new Uint8Array(bytes) }));
+    }
     if (request.body === null) return emptyBody;
     return readAll(request.clone().body, limitBytes);
   }
 
   scope(): MaybePromise<ScopeAnswer> {
-    return this.#scope(this.#request);
+    return this.#facts.scope();
   }
 }
 

@@ -2,12 +2,10 @@
  * The entry for everything that speaks fetch: workers, Deno, Bun, Hono and kin. Needs no
  * Node server; the runtime is told of work that goes on behind the answer.
  */
-import { withWork } from '../core/work.ts';
 import { createEntry } from './entry.ts';
-import { edited, pump, toResponse } from './fetch-pump.ts';
+import { edited, runTaped, toResponse } from './fetch-pump.ts';
 import { FetchAsk } from './fetch-request.ts';
 import type { EntryOptions } from './options.ts';
-import type { Begun, Send } from './seam.ts';
 
 /** The handler behind the protection. */
 export type FetchHandler = (request: Request) => Response | Promise<Response>;
@@ -26,7 +24,7 @@ export function idempotency(
 ): (request: Request, next: FetchHandler, context?: FetchContext) => Promise<Response> {
   const { protocol, scope } = createEntry(options);
   return async (request, next, { waitUntil } = {}) => {
-    const begun = await protocol.begin(new FetchAsk(request, scope, waitUntil));
+    const begun = await protocol.begin(new FetchAsk(request, { scope: () => scope(request), waitUntil }));
     switch (begun.kind) {
       case 'pass': {
         const response = await next(request);
@@ -35,29 +33,7 @@ export function idempotency(
       case 'answer':
         return toResponse(begun.answer);
       case 'run':
-        return run(begun, request, next, waitUntil ?? ignore);
+        return runTaped(begun, async () => next(request), waitUntil);
     }
   };
 }
-
-async function run(
-  { ownership, tape, edit }: Extract<Begun, { kind: 'run' }>,
-  request: Request,
-  next: FetchHandler,
-  keepAlive: (work: Promise<unknown>) => void,
-): Promise<Response> {
-  let response: Response;
-  try {
-    response = await withWork(ownership, () => next(request));
-  } catch (error) {
-    return settleThrown(error, await tape.fail(error, false));
-  }
-  return pump(response, tape, edit, keepAlive);
-}
-
-function settleThrown(error: unknown, send: Send): Response {
-  if (send === 'send') throw error;
-  return send === 'break' ? Response.error() : toResponse(send.instead);
-}
-
-function ignore(): void {}

@@ -1,27 +1,30 @@
 /**
  * One request of any framework that stands on Node's own request and response: asks the
- * protocol and does as it is told. Shared by `node`, `express` and their kin.
+ * protocol and does as it is told. Shared by `node`, `express` and `koa`.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { chain, type MaybePromise } from '../core/maybe.ts';
 import { withWork } from '../core/work.ts';
 import type { Entry } from './entry.ts';
 import type { Capture } from './node-capture.ts';
 import { capture } from './node-methods.ts';
-import { NodeAsk } from './node-request.ts';
+import { NodeAsk, type NodeAsker } from './node-request.ts';
 import { sendAnswer } from './node-send.ts';
 import type { Begun } from './seam.ts';
 
+/** A request and the response that waits for its answer. */
+export interface NodeVisit<R> extends NodeAsker<R> {
+  readonly response: ServerResponse;
+}
+
 /** Lets `run` handle the request if it has to, with the capture of its answer where that is taped. */
-export function enterNode<R extends IncomingMessage, T>(
+export function enterNode<R, T>(
   entry: Entry<R>,
-  request: R,
-  response: ServerResponse,
-  target: string,
+  visit: NodeVisit<R>,
   run: (captured?: Capture) => T,
 ): MaybePromise<T | undefined> {
-  const begun = entry.protocol.begin(new NodeAsk(request, target, entry.scope));
-  return chain(begun, (told) => proceed(entry, response, told, run));
+  const begun = entry.protocol.begin(new NodeAsk(visit, entry.scope));
+  return chain(begun, (told) => proceed(entry, visit.response, told, run));
 }
 
 function proceed<T>(

@@ -8,39 +8,52 @@ import { IdempotencyError } from '../core/errors.ts';
 import type { MaybePromise } from '../core/maybe.ts';
 import type { Ask, AskBody, ScopeAnswer } from './seam.ts';
 
-/** A request to which a body parser may have been. */
-export interface ParsedRequest extends IncomingMessage {
+/** Where body parsers leave what they made of a body. */
+export interface Parsed {
   body?: unknown;
+  /** The bytes, where a parser keeps them too. */
   rawBody?: unknown;
+}
+
+/** One request of a framework that stands on Node's own. */
+export interface NodeAsker<R> {
+  /** The framework's request, for the scope. */
+  readonly own: R;
+  readonly request: IncomingMessage;
+  /** The request target before any router cut it. */
+  readonly target: string;
+  /** Of body parsers in front of us; often the framework's request itself. */
+  readonly parsed: Parsed;
 }
 
 const noBytes = new Uint8Array(0);
 const tooLarge: AskBody = { kind: 'too-large' };
 
-/** One Node request as an {@link Ask}; `target` is the request target before any router cut it. */
-export class NodeAsk<R extends IncomingMessage> implements Ask {
+/** One Node request as an {@link Ask}. */
+export class NodeAsk<R> implements Ask {
   readonly method: string;
   readonly target: string;
-  readonly #request: R;
-  readonly #scope: (request: R) => MaybePromise<ScopeAnswer>;
+  readonly #asker: NodeAsker<R>;
+  readonly #scope: (own: R) => MaybePromise<ScopeAnswer>;
 
-  constructor(request: R, target: string, scope: (request: R) => MaybePromise<ScopeAnswer>) {
-    this.method = request.method ?? '';
-    this.target = target;
-    this.#request = request;
+  constructor(asker: NodeAsker<R>, scope: (own: R) => MaybePromise<ScopeAnswer>) {
+    this.method = asker.request.method ?? '';
+    this.target = asker.target;
+    this.#asker = asker;
     this.#scope = scope;
   }
 
   headerLines(name: string): readonly string[] {
-    return linesOf(this.#request.rawHeaders, name);
+    return linesOf(this.#asker.request.rawHeaders, name);
   }
 
   body(limitBytes: number): MaybePromise<AskBody> {
-    return readBody(this.#request, limitBytes);
+    const { request, parsed } = this.#asker;
+    return readBody(request, parsed, limitBytes);
   }
 
   scope(): MaybePromise<ScopeAnswer> {
-    return this.#scope(this.#request);
+    return this.#scope(this.#asker.own);
   }
 }
 
@@ -56,8 +69,8 @@ function linesOf(raw: readonly string[], name: string): readonly string[] {
   return lines ?? noLines;
 }
 
-function readBody(request: ParsedRequest, limitBytes: number): MaybePromise<AskBody> {
-  if (request.readableDidRead || request.readableEnded) return alreadyRead(request);
+function readBody(request: IncomingMessage, parsed: Parsed, limitBytes: number): MaybePromise<AskBody> {
+  if (request.readableDidRead || request.readableEnded) return alreadyRead(parsed);
   const length = linesOf(request.rawHeaders, 'content-length')[0];
   if (length === undefined && linesOf(request.rawHeaders, 'transfer-encoding').length === 0) return bytesOf(noBytes);
   if (Number(length ?? 0) > limitBytes) return tooLarge;
@@ -71,7 +84,7 @@ function readBody(request: ParsedRequest, limitBytes: number): MaybePromise<AskB
   });
 }
 
-function alreadyRead({ body, rawBody }: ParsedRequest): AskBody {
+function alreadyRead({ body, rawBody }: Parsed): AskBody {
   if (rawBody instanceof Uint8Array) return bytesOf(rawBody);
   if (body instanceof Uint8Array) return bytesOf(body);
   if (typeof body === 'string') return bytesOf(Buffer.from(body));

@@ -7,6 +7,7 @@ import { isPromise, type MaybePromise } from '../core/maybe.ts';
 import { createEntry } from './entry.ts';
 import type { Capture } from './node-capture.ts';
 import { enterNode } from './node-enter.ts';
+import type { Parsed } from './node-request.ts';
 import type { EntryOptions } from './options.ts';
 
 /** A handler as `http.createServer` takes it; it may answer a promise. */
@@ -23,7 +24,8 @@ export function idempotency(
   return (handler) => (request, response) => {
     const run = (captured?: Capture): unknown => runHandler(handler, request, response, captured);
     try {
-      const done = enterNode(entry, request, response, request.url ?? '/', run);
+      const visit = { own: request, request, response, target: request.url ?? '/', parsed: request as Parsed };
+      const done = enterNode(entry, visit, run);
       return isPromise(done) ? done.catch((error: unknown) => vanish(request, error)) : done;
     } catch (error) {
       return vanish(request, error);

@@ -1,9 +1,10 @@
 /**
- * The Express entry with the real Express 5: body parsers before and after, compression
+ * The Express entry with the real Express 5 and 4: body parsers before and after, compression
  * outside and inside, sendFile, error handlers, mounted routers.
  */
 import compression from 'compression';
 import express, { type ErrorRequestHandler, type Express } from 'express';
+import express4 from 'express4';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { readFileSync } from 'node:fs';
@@ -216,6 +217,41 @@ describe('headers of outer middleware', () => {
       ['2'],
       'https://shop.example',
     ]);
+  });
+});
+
+describe('Express 4', () => {
+  it.each<[string, (app: express4.Express) => express4.Express]>([
+    ['before the body parser', (app) => app.use(protect()).use(express4.json())],
+    ['behind the body parser', (app) => app.use(express4.json()).use(protect())],
+  ])('%s', async (_, build) => {
+    let runs = 0;
+    const app = build(express4());
+    app.post('/orders', (request, response) => {
+      runs++;
+      response.status(201).json(request.body);
+    });
+    const port = await serve(app as never);
+    expectReplay([await send(port, order), await send(port, order)]);
+    expect((await send(port, { ...order, body: '{"n":2}' })).status).toBe(422);
+    expect(runs).toBe(1);
+  });
+
+  it.each<[string, (response: express4.Response) => unknown]>([
+    ['send text', (response) => response.send('hello')],
+    ['send bytes', (response) => response.send(Buffer.from([0, 255, 1]))],
+    ['sendStatus', (response) => response.sendStatus(204)],
+    ['redirect', (response) => response.redirect(303, '/orders/1')],
+    ['sendFile', (response) => response.sendFile(here)],
+  ])('%s', async (_, answer) => {
+    const app = express4().use(protect());
+    let runs = 0;
+    app.post('/orders', (_request, response) => {
+      runs++;
+      answer(response);
+    });
+    expectReplay(await twice(app as never));
+    expect(runs).toBe(1);
   });
 });
 

@@ -1,0 +1,160 @@
+/**
+ * The Hono entry with the real Hono, called as fetch and over its Node server: bodies,
+ * errors, headers of others, and bodies that were read before.
+ */
+import { serve, type ServerType } from '@hono/node-server';
+import { Hono, type Context } from 'hono';
+import { cors } from 'hono/cors';
+import { HTTPException } from 'hono/http-exception';
+import { stream, streamSSE } from 'hono/streaming';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { currentWork } from '../../src/core/work.ts';
+import { idempotency } from '../../src/http/hono.ts';
+import { memory } from '../../src/stores/memory.ts';
+import { send, type Reply, type Sent } from './rig.ts';
+
+const order: Sent = { path: '/orders', key: 'k', headers: [['Content-Type', 'application/json']], body: '{"n":1}' };
+const protect = () => idempotency({ store: memory(), scope: 'public' });
+
+async function listen(app: Hono): Promise<number> {
+  const server = await new Promise<ServerType>((resolve) => {
+    const made = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, () => resolve(made));
+  });
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+async function twice(handler: (context: Context) => Response | Promise<Response>): Promise<[Reply, Reply]> {
+  const app = new Hono();
+  app.use(protect());
+  app.post('/orders', handler);
+  const port = await listen(app);
+  return [await send(port, order), await send(port, order)];
+}
+
+function expectReplay([first, again]: readonly [Reply, Reply]): void {
+  expect(first.header('idempotent-replayed')).toBeUndefined();
+  expect(again.header('idempotent-replayed')).toBe('true');
+  expect([again.status, again.header('content-type')]).toEqual([first.status, first.header('content-type')]);
+  expect(again.body.equals(first.body)).toBe(true);
+  expect([first.whole, again.whole]).toEqual([true, true]);
+}
+
+describe('answers over the Node server', () => {
+  it.each<[string, (context: Context) => Response | Promise<Response>]>([
+    ['json', async (context) => context.json({ got: await context.req.json(), attempt: currentWork()?.attempt }, 201)],
+    ['text', (context) => context.text('hello')],
+    ['bytes', (context) => context.body(Uint8Array.of(0, 255, 1))],
+    ['nothing', (context) => context.body(null, 204)],
+    ['a redirect', (context) => context.redirect('/orders/1', 303)],
+    ['not found', (context) => context.notFound()],
+    ['a response of its own', () => new Response('own', { status: 202, headers: { 'x-a': '1' } })],
+    [
+      'a stream',
+      (context) =>
+        stream(context, async (out) => {
+          await out.write('one ');
+          await out.sleep(5);
+          await out.write('two');
+        }),
+    ],
+    ['an error that says its answer', () => Promise.reject(new HTTPException(422, { message: 'no' }))],
+  ])('%s', async (_, handler) => {
+    let runs = 0;
+    const counted = (context: Context): Response | Promise<Response> => {
+      runs++;
+      return handler(context);
+    };
+    expectReplay(await twice(counted));
+    expect(runs).toBe(1);
+  });
+
+  it('sends the head of an event stream before its first event', async () => {
+    const app = new Hono();
+    app.use(protect());
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    app.post('/orders', (context) => streamSSE(context, () => held));
+    const port = await listen(app);
+    const headers = { 'Idempotency-Key': 'k' };
+    const first = await fetch(`http://127.0.0.1:${port}/orders`, { method: 'POST', headers });
+    expect(first.headers.get('content-type')).toContain('text/event-stream');
+    release();
+    await first.text();
+    expect((await send(port, { ...order, body: '' })).status).not.toBe(200);
+  });
+});
+
+describe('others', () => {
+  const ask = (app: Hono, body = '{"n":1}'): Promise<Response> => {
+    const headers = { 'Idempotency-Key': 'k', 'Content-Type': 'application/json', Origin: 'https://shop.example' };
+    return Promise.resolve(app.request('/orders', { method: 'POST', headers, body }));
+  };
+
+  it('may have read the body', async () => {
+    const app = new Hono();
+    app.use(async (context, next) => {
+      await context.req.json();
+      await next();
+    });
+    app.use(protect());
+    app.post('/orders', async (context) => context.json(await context.req.json<object>()));
+    expect(await (await ask(app)).json()).toEqual({ n: 1 });
+    expect((await ask(app)).headers.get('idempotent-replayed')).toBe('true');
+    expect((await ask(app, '{"n":2}')).status).toBe(422);
+  });
+
+  it('keep their headers on first answers, replays and refusals', async () => {
+    const app = new Hono();
+    app.use(cors({ origin: 'https://shop.example', exposeHeaders: ['Idempotent-Replayed', 'Retry-After'] }));
+    app.use(async (context, next) => {
+      context.header('x-early', '1');
+      await next();
+      context.header('x-late', '1');
+    });
+    app.use(protect());
+    app.post('/orders', (context) => context.text('x', 201, { 'x-own': '1' }));
+    const replies = [await ask(app), await ask(app), await ask(app, '{"n":2}')];
+    expect(replies.map(({ status }) => status)).toEqual([201, 201, 422]);
+    for (const { headers } of replies) {
+      expect([headers.get('x-early'), headers.get('x-late')]).toEqual(['1', '1']);
+      expect(headers.get('access-control-allow-origin')).toBe('https://shop.example');
+      expect(headers.get('access-control-expose-headers')).toContain('Idempotent-Replayed');
+    }
+  });
+
+  it('keeps an error handler’s answer, and the worker alive for work behind it', async () => {
+    const app = new Hono();
+    app.onError((error, context) => context.text(error.message, 422));
+    app.use(protect());
+    app.post('/orders', () => {
+      throw new Error('no');
+    });
+    const background: Promise<unknown>[] = [];
+    const context = {
+      waitUntil: (work: Promise<unknown>) => void background.push(work),
+      passThroughOnException() {},
+      props: {},
+    };
+    const headers = { 'Idempotency-Key': 'k' };
+    const request = () => app.request('/orders', { method: 'POST', headers }, {}, context as never);
+    expect((await request()).status).toBe(422);
+    const again = await request();
+    expect([again.status, await again.text(), again.headers.get('idempotent-replayed')]).toEqual([422, 'no', 'true']);
+  });
+
+  it('knows the context by type', () => {
+    const app = new Hono<{ Variables: { user: string } }>();
+    app.use(
+      idempotency({
+        store: memory(),
+        scope: (context: Context<{ Variables: { user: string } }>) => context.get('user'),
+      }),
+    );
+    app.use(idempotency({ store: memory(), scope: (context) => context.req.header('authorization') }));
+    // @ts-expect-error a number is no scope
+    idempotency({ store: memory(), scope: () => 1 });
+    expect(() => idempotency({ store: memory() } as never)).toThrow(/options\.scope/);
+  });
+});
