@@ -26,7 +26,7 @@ const rows: readonly (readonly [begins: string, row: Row])[] = [
   ['stores/', { own: ['core/'], libraries: [], node: true }],
   ['http/', { own: ['core/', 'http/', 'protocol.ts'], libraries: ['structured-headers'], node: true }],
   ['testing/', { own: ['core/', 'testing/', 'stores/memory.ts', 'stores/stored-form/'], libraries: [], node: true }],
-  ['client/', { own: ['client/', 'protocol.ts'], libraries: [], node: false }],
+  ['client/', { own: ['client/', 'protocol.ts'], libraries: ['idb'], node: false }],
   ['jobs/', { own: ['core/', 'jobs/'], libraries: [], node: true }],
   ['webhooks/', { own: ['core/', 'webhooks/'], libraries: [], node: true }],
   ['telemetry/', { own: ['core/', 'telemetry/'], libraries: [], node: true }],
