@@ -84,6 +84,7 @@ class Rest {
 
   stream(early: readonly Uint8Array[], pending: Promise<Read>, keepAlive: KeepAlive): ReadableStream {
     let next: Promise<Read> | undefined = pending;
+    let turn: Promise<void> = Promise.resolve();
     let finished: () => void = () => undefined;
     keepAlive(new Promise<void>((resolve) => (finished = resolve)));
     const advance = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
@@ -95,14 +96,18 @@ class Rest {
       start: async (controller) => {
         for (const bytes of early) await this.#give(bytes, controller);
       },
-      pull: (controller) =>
-        advance(controller).catch(async (error: unknown) => {
+      pull: (controller) => {
+        turn = advance(controller).catch(async (error: unknown) => {
           await this.#tape.cut();
           finished();
           controller.error(error);
-        }),
+        });
+        return turn;
+      },
       cancel: async () => {
         this.#gone = true;
+        // What is being read now is taped there, and must not be taped twice.
+        await turn;
         await this.#drain(next).finally(finished);
       },
     });

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { installOutside } from '../../../../tools/outside/install-outside.ts';
+import { outside } from '../../../../tools/outside/outside.js';
 import type { SuiteReport } from './suite/suite.ts';
 
 const run = promisify(execFile);
@@ -53,7 +53,7 @@ beforeAll(async () => {
   }
   await writeFile(join(folder, 'worker.capnp'), workerConfig);
   // The binaries are pinned for one platform; elsewhere the Node at hand has to do.
-  if (pinned) installed = await installOutside('runtimes');
+  if (pinned) installed = (await outside('runtimes')).folder;
 }, 300_000);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
