@@ -1,6 +1,11 @@
-/** The fetch entry (and with it the whole protocol) where there is no Node server: answers byte for byte. */
+/**
+ * The entries that need no Node server (and with them the whole protocol): fetch itself
+ * and Hono, answers byte for byte.
+ */
 import assert from 'node:assert/strict';
+import { Hono } from 'hono';
 import { idempotency, type FetchHandler } from '../../../src/http/fetch.ts';
+import { idempotency as honoIdempotency } from '../../../src/http/hono.ts';
 import type { EntryOptions } from '../../../src/http/options.ts';
 import { memory } from '../../../src/stores/memory.ts';
 import type { SuiteCase } from './suite.ts';
@@ -12,11 +17,36 @@ interface AskInit {
   readonly scope?: string;
 }
 
-function serve(handler: FetchHandler, options: Partial<EntryOptions<Request>> = {}) {
+type Choices = Pick<EntryOptions<Request>, 'inProgress' | 'waitMs'>;
+type WaitUntil = (work: Promise<unknown>) => void;
+/** A protected handler of one of the entries; the scope is the header `authorization`. */
+type Protect = (
+  handler: FetchHandler,
+  choices: Choices,
+) => (request: Request, waitUntil: WaitUntil) => Promise<Response>;
+
+const withFetch: Protect = (handler, choices) => {
+  const scope = (request: Request): string | undefined => request.headers.get('authorization') ?? undefined;
+  const protect = idempotency({ store: memory(), scope, ...choices });
+  return (request, waitUntil) => protect(request, handler, { waitUntil });
+};
+
+const withHono: Protect = (handler, choices) => {
+  const app = new Hono();
+  app.use(honoIdempotency({ store: memory(), scope: (context) => context.req.header('authorization'), ...choices }));
+  app.post('*', (context) => handler(context.req.raw));
+  return async (request, waitUntil) =>
+    app.fetch(request, {}, { waitUntil, passThroughOnException: () => undefined, props: {} });
+};
+
+function serveWith(protect: Protect, handler: FetchHandler, choices: Choices = {}) {
   let runs = 0;
   const background: Promise<unknown>[] = [];
-  const scope = (request: Request): string | undefined => request.headers.get('authorization') ?? undefined;
-  const protect = idempotency({ store: memory(), scope, ...options });
+  const counted: FetchHandler = (request) => {
+    runs += 1;
+    return handler(request);
+  };
+  const handle = protect(counted, choices);
   return {
     runs: () => runs,
     settled: () => Promise.all(background),
@@ -24,18 +54,16 @@ function serve(handler: FetchHandler, options: Partial<EntryOptions<Request>> = 
       const headers = new Headers({ 'content-type': 'application/json', authorization: who });
       if (key !== null) headers.set('idempotency-key', key);
       const request = new Request(`https://api.example${path}`, { method: 'POST', headers, body });
-      const next: FetchHandler = (one) => {
-        runs += 1;
-        return handler(one);
-      };
-      return protect(request, next, { waitUntil: (work) => background.push(work) });
+      return handle(request, (work) => background.push(work));
     },
   };
 }
 
-function replays(id: string, handler: FetchHandler): SuiteCase {
+type Serve = (handler: FetchHandler, choices?: Choices) => ReturnType<typeof serveWith>;
+
+function replays(serve: Serve, id: string, handler: FetchHandler): SuiteCase {
   return {
-    id: `fetch-replay-${id}`,
+    id: `replay-${id}`,
     async run() {
       const served = serve(handler);
       const first = await served.ask();
@@ -53,9 +81,9 @@ function replays(id: string, handler: FetchHandler): SuiteCase {
   };
 }
 
-function refuses(id: string, status: number, code: string, ask: AskInit): SuiteCase {
+function refuses(serve: Serve, id: string, status: number, code: string, ask: AskInit): SuiteCase {
   return {
-    id: `fetch-refuse-${id}`,
+    id: `refuse-${id}`,
     async run() {
       const served = serve(() => new Response('ok'));
       const answer = await served.ask(ask);
@@ -67,20 +95,29 @@ function refuses(id: string, status: number, code: string, ask: AskInit): SuiteC
   };
 }
 
-export const fetchCases: readonly SuiteCase[] = [
-  replays('text', () => new Response('héllo', { status: 201, headers: { location: '/1' } })),
-  replays('json', async (request) => Response.json(await request.json(), { headers: { etag: '"1"' } })),
-  replays('binary', () => new Response(Uint8Array.from({ length: 256 }, (_, index) => index))),
-  replays('empty', () => new Response(null, { status: 204 })),
-  replays('redirect', () => new Response(null, { status: 303, headers: { location: '/1' } })),
-  replays('not-found', () => Response.json({ error: 'no such order' }, { status: 404 })),
-  replays('stream', () => new Response(streamOf(['one ', 'two ', 'three']))),
-  replays('large', () => new Response(new Uint8Array(900_000).fill(7))),
-  refuses('blank-key', 400, 'idempotency_key_invalid', { key: '""' }),
-  refuses('unbalanced-key', 400, 'idempotency_key_invalid', { key: '"k' }),
-  refuses('client-bug', 400, 'idempotency_key_invalid', { key: 'undefined' }),
+function casesOf(entry: string, protect: Protect): readonly SuiteCase[] {
+  const serve: Serve = (handler, choices) => serveWith(protect, handler, choices);
+  const cases = [...answerCases(serve), ...claimCases(serve), ...streamCases(serve)];
+  return cases.map(({ id, run }) => ({ id: `${entry}-${id}`, run }));
+}
+
+const answerCases = (serve: Serve): readonly SuiteCase[] => [
+  replays(serve, 'text', () => new Response('héllo', { status: 201, headers: { location: '/1' } })),
+  replays(serve, 'json', async (request) => Response.json(await request.json(), { headers: { etag: '"1"' } })),
+  replays(serve, 'binary', () => new Response(Uint8Array.from({ length: 256 }, (_, index) => index))),
+  replays(serve, 'empty', () => new Response(null, { status: 204 })),
+  replays(serve, 'redirect', () => new Response(null, { status: 303, headers: { location: '/1' } })),
+  replays(serve, 'not-found', () => Response.json({ error: 'no such order' }, { status: 404 })),
+  replays(serve, 'stream', () => new Response(streamOf(['one ', 'two ', 'three']))),
+  replays(serve, 'large', () => new Response(new Uint8Array(900_000).fill(7))),
+  refuses(serve, 'blank-key', 400, 'idempotency_key_invalid', { key: '""' }),
+  refuses(serve, 'unbalanced-key', 400, 'idempotency_key_invalid', { key: '"k' }),
+  refuses(serve, 'client-bug', 400, 'idempotency_key_invalid', { key: 'undefined' }),
+];
+
+const claimCases = (serve: Serve): readonly SuiteCase[] => [
   {
-    id: 'fetch-no-key-passes',
+    id: 'no-key-passes',
     async run() {
       const served = serve(() => new Response('ok'));
       await served.ask({ key: null });
@@ -89,7 +126,7 @@ export const fetchCases: readonly SuiteCase[] = [
     },
   },
   {
-    id: 'fetch-quoted-is-bare',
+    id: 'quoted-is-bare',
     async run() {
       const served = serve(() => new Response('ok'));
       await bytesOf(await served.ask({ key: '"k"' }));
@@ -97,7 +134,7 @@ export const fetchCases: readonly SuiteCase[] = [
     },
   },
   {
-    id: 'fetch-scopes-are-apart',
+    id: 'scopes-are-apart',
     async run() {
       const served = serve(() => new Response('ok'));
       await bytesOf(await served.ask({ scope: 'acme' }));
@@ -106,7 +143,7 @@ export const fetchCases: readonly SuiteCase[] = [
     },
   },
   {
-    id: 'fetch-same-json-otherwise-written',
+    id: 'same-json-otherwise-written',
     async run() {
       const served = serve(() => new Response('ok'));
       await bytesOf(await served.ask({ body: '{"a":1,"b":2}' }));
@@ -114,7 +151,7 @@ export const fetchCases: readonly SuiteCase[] = [
     },
   },
   {
-    id: 'fetch-key-reused',
+    id: 'key-reused',
     async run() {
       const served = serve(() => new Response('ok'));
       await bytesOf(await served.ask());
@@ -124,7 +161,7 @@ export const fetchCases: readonly SuiteCase[] = [
     },
   },
   {
-    id: 'fetch-in-progress',
+    id: 'in-progress',
     async run() {
       let finish = (): void => {};
       const held = new Promise<void>((resolve) => (finish = resolve));
@@ -145,7 +182,7 @@ export const fetchCases: readonly SuiteCase[] = [
     },
   },
   {
-    id: 'fetch-waits',
+    id: 'waits',
     async run() {
       const served = serve(
         async () => {
@@ -162,8 +199,11 @@ export const fetchCases: readonly SuiteCase[] = [
       assert.equal(served.runs(), 1);
     },
   },
+];
+
+const streamCases = (serve: Serve): readonly SuiteCase[] => [
   {
-    id: 'fetch-event-stream-is-not-kept',
+    id: 'event-stream-is-not-kept',
     async run() {
       const served = serve(
         () => new Response(streamOf(['data: 1\n\n']), { headers: { 'content-type': 'text/event-stream' } }),
@@ -177,7 +217,7 @@ export const fetchCases: readonly SuiteCase[] = [
     },
   },
   {
-    id: 'fetch-client-gone',
+    id: 'client-gone',
     async run() {
       const served = serve(() => new Response(streamOf(['one ', 'two'])));
       await (await served.ask()).body?.cancel();
@@ -187,7 +227,7 @@ export const fetchCases: readonly SuiteCase[] = [
     },
   },
   {
-    id: 'fetch-set-cookie-is-not-replayed',
+    id: 'set-cookie-is-not-replayed',
     async run() {
       const served = serve(() => {
         const headers = new Headers([
@@ -205,6 +245,9 @@ export const fetchCases: readonly SuiteCase[] = [
     },
   },
 ];
+
+/** The cases of both entries. */
+export const fetchCases: readonly SuiteCase[] = [...casesOf('fetch', withFetch), ...casesOf('hono', withHono)];
 
 async function bytesOf(response: Response): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());

@@ -1,6 +1,6 @@
 /**
  * The suite that every runtime runs from one bundle: the store contract on the memory
- * store, the core, and the fetch entry. It prints what happened as one line of JSON, so
+ * store, the core, and the entries for fetch and Hono. It prints what happened as one line of JSON, so
  * that the test that started the runtime can tell.
  */
 import { memory } from '../../../src/stores/memory.ts';
