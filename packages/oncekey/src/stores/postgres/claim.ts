@@ -1,0 +1,250 @@
+/**
+ * Claims. One statement looks and, where there is nothing, inserts: a duplicate writes
+ * nothing, takes no row lock and makes no log. Only who may take over writes to a row that
+ * is there, under the conditions that the UPDATE checks again (I1, I6, I8). Who was
+ * overtaken between look and insert looks again: inside the statement he would see the past.
+ */
+import { IdempotencyError } from '../../core/errors.ts';
+import { fingerprintsAgree } from '../../core/fingerprint.ts';
+import type { ClaimAnswer, ClaimAsk, Granted, RecordId } from '../../core/store.ts';
+import type { BatchEntry } from '../coalesce.ts';
+import type { Row } from './client.ts';
+import { askedId, durationText, fromNow, plainText } from './expressions.ts';
+import type { TableNames } from './names.ts';
+import {
+  completedAnswer,
+  decidingSelected,
+  isExpired,
+  numberOf,
+  outcomeColumns,
+  stateOf,
+  stepsOf,
+  stepsSelected,
+  textOf,
+  textIn,
+} from './rows.ts';
+import { type Server, maxTries } from './server.ts';
+import { type Asked, type Statement, statement, textArray } from './statement.ts';
+
+const labels = ['operation', 'key', 'owner', 'method', 'path', 'event_id'] as const;
+const columns = ['id', 'token', 'fingerprint', 'lease', 'keep', 'hold', 'scope', ...labels];
+const labelsAsked = labels.map((label) => `a.${label}`).join(', ');
+
+/** The statements of a claim. */
+export interface ClaimStatements {
+  readonly lookOrInsert: Statement;
+  readonly takeOver: Statement;
+}
+
+/** Makes them. */
+export function claimStatements({ records }: TableNames): ClaimStatements {
+  return { lookOrInsert: lookOrInsert(records), takeOver: takeOver(records) };
+}
+
+function lookOrInsert(records: string): Statement {
+  const absent = columnNames(decidingSelected).map((name) => (name === 'id' ? "encode(f.id, 'hex')" : 'NULL'));
+  return statement(
+    columns,
+    `, seen AS MATERIALIZED (SELECT ${decidingSelected} FROM asked a JOIN ${records} r ON r.id = ${askedId}),
+    fresh AS (
+      INSERT INTO ${records} (id, state, attempt, revision, token, fingerprint, lease_end, expires_at,
+        first_seen_at, last_seen_at, scope, ${labels.join(', ')})
+      SELECT ${askedId}, 'in-progress', 1, 1, a.token, a.fingerprint, ${fromNow('a.lease')},
+        ${fromNow('(a.lease::float8 + a.keep::float8)')}, clock_timestamp(), clock_timestamp(),
+        a.scope::text[], ${labelsAsked}
+      FROM asked a WHERE a.id NOT IN (SELECT id FROM seen)
+      ON CONFLICT (id) DO NOTHING RETURNING id)
+    SELECT * FROM seen UNION ALL SELECT ${absent.join(', ')} FROM fresh f`,
+  );
+}
+
+function columnNames(selected: string): string[] {
+  return Array.from(selected.matchAll(/ AS (\w+)/g), ([, name]) => name ?? '');
+}
+
+// One reading of the clock for all conditions, taken before any waiting: it never makes a lease end early.
+function takeOver(records: string): Statement {
+  const over = 'coalesce(r.expires_at <= a.at, false)';
+  const own = "(r.state = 'in-progress' AND r.token = a.token)";
+  const free = `(r.state = 'open' OR (r.state = 'in-progress' AND r.lease_end <= a.at AND a.hold = 'no'))
+    AND (r.fingerprint IS NULL OR a.fingerprint IS NULL OR r.fingerprint = a.fingerprint
+      OR starts_with(r.fingerprint, 'foreign:'))`;
+  const anew = (column: string, fresh: string): string =>
+    `${column} = CASE WHEN ${over} THEN ${fresh} ELSE r.${column} END`;
+  const counted = (column: string): string =>
+    `${column} = CASE WHEN ${over} THEN 1 WHEN ${own} THEN r.${column} ELSE r.${column} + 1 END`;
+  return statement(
+    columns,
+    `, now_asked AS MATERIALIZED (SELECT asked.*, clock_timestamp() AS at FROM asked),
+    taken AS (
+      UPDATE ${records} r SET state = 'in-progress', token = a.token, ${counted('attempt')}, ${counted('revision')},
+        fingerprint = CASE WHEN ${over} THEN a.fingerprint ELSE coalesce(r.fingerprint, a.fingerprint) END,
+        lease_end = ${fromNow('a.lease')}, expires_at = ${fromNow('(a.lease::float8 + a.keep::float8)')},
+        completed_at = NULL, ${outcomeColumns.map((column) => `${column} = NULL`).join(', ')},
+        last_seen_at = CASE WHEN ${own} AND NOT ${over} THEN r.last_seen_at ELSE clock_timestamp() END,
+        ${anew('first_seen_at', 'clock_timestamp()')}, ${anew('scope', 'a.scope::text[]')},
+        ${labels.map((label) => anew(label, `a.${label}`)).join(', ')},
+        ${['step_names', 'step_bytes', 'conflict_fingerprints', 'timeline'].map((column) => anew(column, 'NULL')).join(', ')},
+        ${['replay_count', 'conflict_count'].map((column) => anew(column, '0')).join(', ')}
+      FROM now_asked a WHERE r.id = ${askedId} AND (${over} OR ${own} OR ${free})
+      RETURNING encode(r.id, 'hex') AS id, r.attempt::text AS attempt, r.fingerprint AS fingerprint, ${stepsSelected})
+    SELECT * FROM taken`,
+  );
+}
+
+function askedOf({ id, token, fingerprint, leaseMs, keepMs, ifAbandoned, labels: said }: ClaimAsk): Asked {
+  return [
+    id,
+    token,
+    fingerprint,
+    durationText(leaseMs),
+    durationText(keepMs),
+    ifAbandoned === 'hold' ? 'yes' : 'no',
+    textArray(said.scope.map(plainText)),
+    plainText(said.operation),
+    plainText(said.key),
+    plainText(said.owner),
+    plainText(said.method),
+    plainText(said.path),
+    plainText(said.eventId),
+  ];
+}
+
+/** What the server said to the claim of a record, and what others who claim it meanwhile need to know. */
+type Found = Answered | { readonly error: unknown };
+
+interface Answered {
+  readonly answer: ClaimAnswer;
+  /** Whose the record is now; null when nobody's. */
+  readonly owner: string | null;
+  readonly fingerprint: string | null;
+}
+
+/** {@link Store.claim} for many at once: of several claims of one record the first goes to the server and tells the others. */
+export async function claimAll(
+  server: Server,
+  statements: ClaimStatements,
+  asks: readonly ClaimAsk[],
+): Promise<BatchEntry<ClaimAnswer>[]> {
+  const entries = new Map<ClaimAsk, BatchEntry<ClaimAnswer>>();
+  let pending: readonly ClaimAsk[] = asks;
+  for (let fruitless = 0; pending.length > 0 && fruitless < maxTries;) {
+    const leaders = leadersOf(pending);
+    const found = await claimOnce(server, statements, leaders);
+    const left = pending.filter((ask) => !settled(ask, leaders, found, entries));
+    fruitless = left.length < pending.length ? 0 : fruitless + 1;
+    pending = left;
+  }
+  return asks.map((ask) => entries.get(ask) ?? { error: restless() });
+}
+
+// Sorted by id, so that two batches that insert the same records cannot wait for each other.
+function leadersOf(asks: readonly ClaimAsk[]): Map<RecordId, ClaimAsk> {
+  const leaders = new Map<RecordId, ClaimAsk>();
+  for (const ask of asks) if (!leaders.has(ask.id)) leaders.set(ask.id, ask);
+  return leaders;
+}
+
+function settled(
+  ask: ClaimAsk,
+  leaders: ReadonlyMap<RecordId, ClaimAsk>,
+  found: ReadonlyMap<RecordId, Found>,
+  entries: Map<ClaimAsk, BatchEntry<ClaimAnswer>>,
+): boolean {
+  const leader = leaders.get(ask.id);
+  const told = found.get(ask.id);
+  if (leader === undefined || told === undefined) return false;
+  const entry = leader === ask || 'error' in told ? told : followed(ask, leader, told);
+  if (entry !== undefined) entries.set(ask, entry);
+  return entry !== undefined;
+}
+
+/** What the leader's answer means for another claim of the same record; undefined when it has to ask for itself. */
+function followed(
+  ask: ClaimAsk,
+  leader: ClaimAsk,
+  { answer, owner, fingerprint }: Answered,
+): BatchEntry<ClaimAnswer> | undefined {
+  switch (answer.kind) {
+    case 'completed':
+      return { answer };
+    case 'granted': {
+      const { attempt } = answer;
+      if (ask.token === owner) return { answer };
+      return { answer: { kind: 'in-progress', fingerprint, attempt, leaseLeftMs: leader.leaseMs } };
+    }
+    case 'in-progress':
+      return ask.token === owner ? undefined : { answer };
+    case 'abandoned': {
+      const asksSame = ask.ifAbandoned === leader.ifAbandoned && ask.fingerprint === leader.fingerprint;
+      return asksSame && ask.token !== owner ? { answer } : undefined;
+    }
+  }
+}
+
+async function claimOnce(
+  server: Server,
+  statements: ClaimStatements,
+  leaders: ReadonlyMap<RecordId, ClaimAsk>,
+): Promise<Map<RecordId, Found>> {
+  const found = new Map<RecordId, Found>();
+  const sorted = Array.from(leaders.values(), askedOf).toSorted(byId);
+  const takers: Asked[] = [];
+  const byIdAsked = new Map(sorted.map((asked) => [asked[0], asked]));
+  for (const row of await server.run(statements.lookOrInsert, sorted)) {
+    const id = textOf(row, 'id');
+    const ask = leaders.get(id);
+    const asked = byIdAsked.get(id);
+    if (ask === undefined || asked === undefined) continue;
+    const told = tell(row, ask);
+    if (told === undefined) takers.push(asked);
+    else found.set(id, told);
+  }
+  for (const row of await server.run(statements.takeOver, takers.toSorted(byId))) {
+    const id = textOf(row, 'id');
+    const owner = leaders.get(id)?.token ?? null;
+    found.set(id, { answer: takenOver(row), owner, fingerprint: textIn(row, 'fingerprint') });
+  }
+  return found;
+}
+
+function byId([one]: Asked, [other]: Asked): number {
+  return (one ?? '') < (other ?? '') ? -1 : 1;
+}
+
+const firstGrant: Granted = { kind: 'granted', attempt: 1, steps: [] };
+
+/** What the row says to the claim; undefined when the claim may take the record over. */
+function tell(row: Row, ask: ClaimAsk): Found | undefined {
+  try {
+    const { token, fingerprint } = ask;
+    if (row['state'] === null) return { answer: firstGrant, owner: token, fingerprint };
+    const answer = refusal(row, ask);
+    return answer && { answer, owner: textIn(row, 'token'), fingerprint: textIn(row, 'fingerprint') };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function refusal(row: Row, ask: ClaimAsk): ClaimAnswer | undefined {
+  if (isExpired(row)) return undefined;
+  const state = stateOf(row);
+  if (state === 'completed' || state === 'erased') return completedAnswer(row);
+  if (state !== 'open' && row['token'] === ask.token) return undefined;
+  const fingerprint = textIn(row, 'fingerprint');
+  const attempt = numberOf(row, 'attempt');
+  if (state === 'in-progress') return { kind: state, fingerprint, attempt, leaseLeftMs: numberOf(row, 'lease') };
+  const isHeld = state === 'abandoned' && ask.ifAbandoned === 'hold';
+  const mayContinue = !isHeld && fingerprintsAgree(fingerprint, ask.fingerprint);
+  return mayContinue ? undefined : { kind: 'abandoned', fingerprint, attempt };
+}
+
+function takenOver(row: Row): Granted {
+  const attempt = numberOf(row, 'attempt');
+  return { kind: 'granted', attempt, steps: attempt === 1 ? [] : stepsOf(row) };
+}
+
+function restless(): IdempotencyError<'store_unavailable'> {
+  const message = `the record changed hands ${maxTries} times while it was claimed; try again`;
+  return new IdempotencyError('store_unavailable', message, { phase: 'claim' });
+}

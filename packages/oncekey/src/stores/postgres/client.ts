@@ -1,0 +1,133 @@
+/**
+ * The client that the user already has, seen as one function: text and parameters in, rows
+ * out. Parameters are texts or null and every column comes back as text, so that no driver's
+ * types, settings or session matter. A statement that does not end in time fails and gives
+ * its connection up. Decides nothing about records.
+ */
+import { systemClock } from '../../core/clock.ts';
+import { IdempotencyError } from '../../core/errors.ts';
+
+/** What is bound: everything is cast in the statement. */
+export type Parameter = string | null;
+
+/** Columns by name. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Runs one statement. */
+export type Execute = (text: string, parameters: readonly Parameter[]) => Promise<readonly Row[]>;
+
+/** A connection of `pg`, PGlite or anything that answers `{ rows }`. */
+export interface PostgresConnection {
+  query(text: string, parameters: Parameter[]): Promise<{ rows: unknown[] }>;
+}
+
+/** A connection lent by a pool; released with `true` it is closed instead of used again. */
+export interface PostgresPoolClient extends PostgresConnection {
+  release(destroy?: boolean): void;
+}
+
+/** The pool of `pg`. */
+export interface PostgresPool extends PostgresConnection {
+  readonly totalCount: number;
+  connect(): Promise<PostgresPoolClient>;
+}
+
+/** The tag of porsager's `postgres`. */
+export interface PostgresTag {
+  unsafe(text: string, parameters?: Parameter[]): PromiseLike<readonly unknown[]> & { cancel(): void };
+}
+
+/** What the store works with: a pool or client of `pg`, the tag of `postgres`, a PGlite. */
+export type PostgresClient = PostgresPool | PostgresConnection | PostgresTag;
+
+/** The client as one function. A statement that takes longer than `timeoutMs` fails with `store_unavailable`. */
+export function executeOn(client: PostgresClient, timeoutMs: number): Execute {
+  if ('unsafe' in client) return (text, parameters) => runTag(client, timeoutMs, text, parameters);
+  if ('totalCount' in client) return (text, parameters) => runPooled(client, timeoutMs, text, parameters);
+  return (text, parameters) => inTime(timeoutMs, query(client, text, parameters), () => {});
+}
+
+/** Runs a text of several statements as one transaction, without parameters. */
+export async function executeScript(client: PostgresClient, text: string): Promise<void> {
+  if ('unsafe' in client) await client.unsafe(text);
+  else if ('exec' in client && typeof client.exec === 'function') await client.exec(text);
+  else await (client as { query(text: string): Promise<unknown> }).query(text);
+}
+
+async function query(
+  client: PostgresConnection,
+  text: string,
+  parameters: readonly Parameter[],
+): Promise<readonly Row[]> {
+  const { rows } = await client.query(text, parameters as Parameter[]);
+  return rows as Row[];
+}
+
+// A pool's own `query` would keep a connection for as long as the server is silent.
+async function runPooled(
+  pool: PostgresPool,
+  timeoutMs: number,
+  text: string,
+  parameters: readonly Parameter[],
+): Promise<readonly Row[]> {
+  const deadlineMs = systemClock.monotonicMs() + timeoutMs;
+  const connecting = pool.connect();
+  const client = await inTime(timeoutMs, connecting, () => {
+    connecting.then(
+      (late) => late.release(),
+      () => {},
+    );
+  });
+  let hasFailed = true;
+  try {
+    const leftMs = Math.max(deadlineMs - systemClock.monotonicMs(), 0);
+    const rows = await inTime(leftMs, query(client, text, parameters), () => {});
+    hasFailed = false;
+    return rows;
+  } catch (error) {
+    hasFailed = !isStatementError(error);
+    throw error;
+  } finally {
+    client.release(hasFailed);
+  }
+}
+
+// The server has refused the statement and is ready for the next one.
+function isStatementError(error: unknown): boolean {
+  const { severity } = (error ?? {}) as { severity?: unknown };
+  return severity === 'ERROR';
+}
+
+async function runTag(
+  tag: PostgresTag,
+  timeoutMs: number,
+  text: string,
+  parameters: readonly Parameter[],
+): Promise<readonly Row[]> {
+  const running = tag.unsafe(text, parameters as Parameter[]);
+  return (await inTime(timeoutMs, running, () => running.cancel())) as Row[];
+}
+
+function inTime<T>(timeoutMs: number, answer: PromiseLike<T>, giveUp: () => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = systemClock.after(timeoutMs, () => {
+      giveUp();
+      reject(silent(timeoutMs));
+    });
+    answer.then(
+      (value) => {
+        cancel();
+        resolve(value);
+      },
+      (error: unknown) => {
+        cancel();
+        reject(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
+  });
+}
+
+function silent(timeoutMs: number): IdempotencyError<'store_unavailable'> {
+  const message = `PostgreSQL did not answer within ${timeoutMs} ms; check that it is up and that no lock stands in the way`;
+  return new IdempotencyError('store_unavailable', message, { phase: 'other' });
+}
