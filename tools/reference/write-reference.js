@@ -27,18 +27,31 @@ export async function writeReference(folder) {
   try {
     const files = await writeEntries(entries);
     const modules = join(tools, 'node_modules');
-    const args = [
-      join(modules, 'typedoc/bin/typedoc'),
-      ...['--plugin', join(modules, 'typedoc-plugin-markdown/dist/index.js')],
-      ...['--tsconfig', join(entries, 'tsconfig.json'), '--out', folder, '--readme', 'none', '--name', 'Reference'],
-      ...['--outputFileStrategy', 'modules', '--entryFileName', 'README', '--hidePageHeader', '--hideBreadcrumbs'],
-      ...['--excludeExternals', '--disableSources', '--disableGit', '--logLevel', 'Error', '--skipErrorChecking'],
-      ...['--parametersFormat', 'table', '--interfacePropertiesFormat', 'table', '--typeDeclarationFormat', 'table'],
-      ...['--sort', 'source-order'],
-      ...['Functions', 'Classes', 'Interfaces', 'Type Aliases', '*'].flatMap((group) => ['--groupOrder', group]),
-      ...files,
-    ];
-    await run(process.execPath, args, { cwd: library, maxBuffer: 16 * 1024 * 1024 });
+    const options = {
+      plugin: [join(modules, 'typedoc-plugin-markdown/dist/index.js')],
+      tsconfig: join(entries, 'tsconfig.json'),
+      entryPoints: files,
+      out: folder,
+      name: 'Reference',
+      readme: 'none',
+      outputFileStrategy: 'modules',
+      entryFileName: 'README',
+      hidePageHeader: true,
+      hideBreadcrumbs: true,
+      excludeExternals: true,
+      disableSources: true,
+      disableGit: true,
+      logLevel: 'Error',
+      skipErrorChecking: true,
+      parametersFormat: 'table',
+      interfacePropertiesFormat: 'table',
+      typeDeclarationFormat: 'table',
+      sort: ['source-order'],
+      groupOrder: ['Functions', 'Classes', 'Interfaces', 'Type Aliases', '*'],
+    };
+    const file = join(entries, 'typedoc.json');
+    await writeFile(file, JSON.stringify(options));
+    await run(process.execPath, [join(modules, 'typedoc/bin/typedoc'), '--options', file], { cwd: library });
   } finally {
     await rm(entries, { recursive: true, force: true });
   }
