@@ -1,0 +1,84 @@
+/**
+ * A pool as the store's methods use it: one statement on any connection, or several in a
+ * transaction of their own. Statements for many records run in READ COMMITTED, which takes
+ * no locks on gaps; nothing depends on it (safety is the unique key and conditions on one
+ * row). It sets no session variable, so that the pool stays as its owner made it.
+ */
+import { type Answered, type MysqlConnection, type MysqlPool, type Spelled, run } from './driver.ts';
+import { despiteContention, isServerAnswer } from './failure.ts';
+
+/** Runs one statement. */
+export type Run = (statement: Spelled) => Promise<Answered>;
+
+// For the next transaction only, which is the next statement where none is begun.
+const readCommitted: Spelled = { sql: 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED' };
+
+/** A table, quoted, and the database it lies in. */
+export interface Place {
+  readonly db: Database;
+  readonly table: string;
+}
+
+/** The database behind a pool. */
+export class Database {
+  readonly #pool: MysqlPool;
+
+  constructor(pool: MysqlPool) {
+    this.#pool = pool;
+  }
+
+  /** One statement, which is a transaction by itself. */
+  readonly run: Run = async (statement) => despiteContention(() => run(this.#pool, statement));
+
+  /** One statement that writes so many records: for several in READ COMMITTED. */
+  runMany(records: number, statement: Spelled): Promise<Answered> {
+    if (records === 1) return this.run(statement);
+    return despiteContention(() =>
+      this.#connected(async (connection) => {
+        await run(connection, readCommitted);
+        return run(connection, statement);
+      }),
+    );
+  }
+
+  /** Statements that take effect together or not at all. `work` may be done again, and must have no other effect. */
+  transact<T>(work: (run: Run) => Promise<T>): Promise<T> {
+    return despiteContention(() =>
+      this.#connected(async (connection) => {
+        await run(connection, readCommitted);
+        await run(connection, { sql: 'START TRANSACTION' });
+        const result = await work((statement) => run(connection, statement));
+        await run(connection, { sql: 'COMMIT' });
+        return result;
+      }),
+    );
+  }
+
+  async #connected<T>(work: (connection: MysqlConnection) => Promise<T>): Promise<T> {
+    const connection = await this.#pool.getConnection();
+    try {
+      const result = await work(connection);
+      await connection.release();
+      return result;
+    } catch (error) {
+      await giveBack(connection, error);
+      throw error;
+    }
+  }
+}
+
+// A connection on which something failed may have a transaction open, which must not reach its next user. Where the
+// server itself refused, it is asked to end it; where the connection failed, asking could only fail and wait.
+async function giveBack(connection: MysqlConnection, error: unknown): Promise<void> {
+  if (!isServerAnswer(error)) {
+    connection.destroy();
+    return;
+  }
+  try {
+    await run(connection, { sql: 'ROLLBACK' });
+    await connection.release();
+  } catch {
+    // The first error is what matters; without its connection the server ends the transaction by itself.
+    connection.destroy();
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * The calls that come by the thousand, each kind in a lane of its own, so that a heartbeat
+ * or a completion never waits behind claims: alone they are sent at once, together by one
+ * statement. A lane's statement stays below what the server takes.
+ */
+import type {
+  ClaimAnswer,
+  ClaimAsk,
+  CompleteAnswer,
+  CompleteAsk,
+  ExtendAnswer,
+  RecordId,
+  StoredRecord,
+} from '../../core/store.ts';
+import { coalesce } from '../coalesce.ts';
+import { Claiming } from './claiming.ts';
+import type { Place } from './database.ts';
+import { isOwnFault } from './failure.ts';
+import { type ExtendAsk, completeAll, extendAll } from './ownership.ts';
+import { readRecords } from './reading.ts';
+import type { ServerLimits } from './server.ts';
+import { literalBytes } from './spelling.ts';
+
+/** One function a kind of call. They reject with the client's own errors. */
+export interface Lanes {
+  readonly claim: (ask: ClaimAsk) => Promise<ClaimAnswer>;
+  readonly extend: (ask: ExtendAsk) => Promise<ExtendAnswer>;
+  readonly complete: (ask: CompleteAsk) => Promise<CompleteAnswer>;
+  readonly read: (id: RecordId) => Promise<StoredRecord | undefined>;
+}
+
+/** Beyond this a longer statement gains nothing. */
+const mostBytes = 4 * 1024 * 1024;
+/** What a statement has beside its values. */
+const frameBytes = 800;
+
+/** Lanes to one table. */
+export function lanesTo(place: Place, { packetBytes }: ServerLimits): Lanes {
+  const claiming = new Claiming(place);
+  const shared = { maxBytes: Math.min(mostBytes, packetBytes / 2), apart: isOwnFault };
+  const idOf = ({ id }: { readonly id: RecordId }): RecordId => id;
+  return {
+    claim: coalesce<ClaimAsk, ClaimAnswer>({ ...shared, bytesOf: claimBytes, send: (asks) => claiming.send(asks) }),
+    extend: coalesce<ExtendAsk, ExtendAnswer>({ ...shared, idOf, send: (asks) => extendAll(place, asks) }),
+    complete: coalesce<CompleteAsk, CompleteAnswer>({
+      ...shared,
+      idOf,
+      bytesOf: completeBytes,
+      send: (asks) => completeAll(place, asks),
+    }),
+    read: coalesce<RecordId, StoredRecord | undefined>({
+      ...shared,
+      send: (ids) => readRecords(place.db.run, place.table, ids),
+    }),
+  };
+}
+
+function claimBytes({ labels, fingerprint }: ClaimAsk): number {
+  const { scope, operation, key, owner, method, path, eventId } = labels;
+  return frameBytes + literalBytes([...scope, operation, key, owner, method, path, eventId, fingerprint]);
+}
+
+function completeBytes({ outcome }: CompleteAsk): number {
+  const body = 'body' in outcome ? outcome.body : null;
+  const lines = 'headers' in outcome ? outcome.headers.flat() : [];
+  const texts = outcome.kind === 'value' ? [JSON.stringify(outcome)] : lines;
+  return frameBytes + literalBytes([body, ...texts]);
+}
