@@ -15,6 +15,8 @@ export type {
   ResolveCall,
   RunResult,
 } from './operations/once.ts';
+export { createCompleter } from './operations/completer.ts';
+export type { Completer, CompleterEvent, CompleterOptions, Finish } from './operations/completer.ts';
 export type { CallPolicy, OnceOptions } from './operations/options.ts';
 export type { OperationRecord, OutcomeFacts } from './operations/record.ts';
 export type { Scope } from './operations/names.ts';

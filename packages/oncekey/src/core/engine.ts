@@ -12,7 +12,7 @@ import { createGuard, defaultStoreTimeoutMs, StoreFailure, type Guard } from './
 import { chain, type MaybePromise } from './maybe.ts';
 import { ReplayNotes } from './notes.ts';
 import type { AnswerOutcome, FailureOutcome, NotKeptOutcome, Outcome, ValueOutcome } from './outcome.ts';
-import { own, type OwnerTools } from './ownership.ts';
+import { Owned, type OwnerTools } from './ownership.ts';
 import type {
   ClaimAnswer,
   ClaimAsk,
@@ -143,7 +143,7 @@ class ClaimingEngine implements Engine {
     this.#clock = clock;
     this.#onEvent = onEvent;
     this.#guard = createGuard(clock, storeTimeoutMs);
-    this.#replays = new ReplayNotes(clock, (notes) => this.#note(notes));
+    this.#replays = new ReplayNotes(clock, async (notes) => this.#note(notes));
     this.#tools = {
       store,
       clock,
@@ -191,7 +191,7 @@ class ClaimingEngine implements Engine {
       if (answer instanceof StoreFailure) return this.#down(intent, 'claim', answer);
       if (answer.kind === 'granted') {
         const { heartbeat = true } = intent;
-        return { kind: 'run', ownership: own(this.#tools, intent, ask.token, answer, heartbeat) };
+        return { kind: 'run', ownership: new Owned(this.#tools, intent, ask.token, answer, heartbeat) };
       }
       const verdict = decide(answer, intent);
       // Once only: the second claim carries the record's own fingerprint and cannot come back here.
@@ -248,7 +248,8 @@ class ClaimingEngine implements Engine {
         return decision;
       case 'conflict':
         this.#emit({ kind: 'conflict', attempt: decision.attempt, id, labels });
-        return chain(this.#noteNow({ id, kind: 'conflict', fingerprint: intent.fingerprint }), () => decision);
+        // On record before the caller is told.
+        return chain(this.#note([{ id, kind: 'conflict', fingerprint: intent.fingerprint }]), () => decision);
       case 'in-progress':
       case 'unknown':
         this.#emit({ kind: decision.kind, attempt: decision.attempt, id, labels });
@@ -258,23 +259,15 @@ class ClaimingEngine implements Engine {
     }
   }
 
-  /** A conflict is on record before the caller is told (best effort: a store without notes has none). */
-  #noteNow(note: Note): MaybePromise<void> {
+  /** Best effort: a store without notes has none. */
+  #note(notes: readonly Note[]): MaybePromise<void> {
     return chain(
-      this.#guard(() => this.#store.note?.([note])),
+      this.#guard(() => this.#store.note?.(notes)),
       (answer) => {
-        if (answer instanceof StoreFailure) this.#noteFailed(note.id, answer);
+        if (!(answer instanceof StoreFailure) || notes[0] === undefined) return;
+        this.#emit({ kind: 'store-failed', phase: 'note', error: answer.error, id: notes[0].id, labels: noLabels });
       },
     );
-  }
-
-  async #note(notes: readonly Note[]): Promise<void> {
-    const answer = await this.#guard(() => this.#store.note?.(notes));
-    if (answer instanceof StoreFailure && notes[0] !== undefined) this.#noteFailed(notes[0].id, answer);
-  }
-
-  #noteFailed(id: RecordId, failure: StoreFailure): void {
-    this.#emit({ kind: 'store-failed', phase: 'note', error: failure.error, id, labels: noLabels });
   }
 
   #emit(event: OnceEvent): void {

@@ -11,7 +11,7 @@ import { pause, StoreFailure, type Guard } from './guard.ts';
 import { heartbeatsOf, type Beat, type Lease } from './lease.ts';
 import { chain, isPromise, type MaybePromise } from './maybe.ts';
 import type { Outcome } from './outcome.ts';
-import type { ExtendAnswer, Granted, SavedStep, Store, Token } from './store.ts';
+import type { ExtendAnswer, Granted, SavedStep, SaveStepAnswer, Store, Token } from './store.ts';
 import { derivedKey, Steps, type Work } from './work.ts';
 
 /** What all ownerships of an engine share. */
@@ -28,11 +28,7 @@ export interface OwnerTools {
 }
 
 /** A granted claim; its heartbeat starts unless `heartbeat` is false. */
-export function own(tools: OwnerTools, intent: Intent, token: Token, granted: Granted, heartbeat = true): Ownership {
-  return new Owned(tools, intent, token, granted, heartbeat);
-}
-
-class Owned implements Ownership, Work, Lease {
+export class Owned implements Ownership, Work, Lease {
   readonly id: string;
   readonly token: Token;
   readonly attempt: number;
@@ -71,7 +67,8 @@ class Owned implements Ownership, Work, Lease {
     return this.#abort.signal;
   }
 
-  step<T>(name: string, act: () => T | Promise<T>): Promise<T> {
+  async step<T>(name: string, act: () => T | Promise<T>): Promise<T> {
+    if (this.lost) throw this.#lostError();
     this.#steps ??= new Steps(this.#savedSteps, (step) => this.#saveStep(step));
     return this.#steps.run(name, act);
   }
@@ -184,7 +181,10 @@ class Owned implements Ownership, Work, Lease {
   }
 
   async #saveStep(step: SavedStep): Promise<void> {
-    const answer = await this.#tools.guard(() => this.#tools.store.saveStep(this.id, this.token, step));
+    const save = (): MaybePromise<SaveStepAnswer> => this.#tools.store.saveStep(this.id, this.token, step);
+    const first = await this.#tools.guard(save);
+    // Only the reply may have been lost, and saving a name again replaces it.
+    const answer = first instanceof StoreFailure ? await this.#tools.guard(save) : first;
     if (answer instanceof StoreFailure) {
       this.#emitFailure('saveStep', answer);
       const message = `step ${JSON.stringify(step.name)} ran, but the store did not record it; retry with the same key`;

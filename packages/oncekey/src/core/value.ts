@@ -4,18 +4,24 @@
  */
 import { IdempotencyError } from './errors.ts';
 
-/** JSON bytes of a value; empty for `undefined`. Throws `outcome_unserializable` for what JSON cannot hold. */
-export function encodeValue(value: unknown): Uint8Array {
+/** JSON bytes of a value; empty for `undefined`. Throws `outcome_unserializable` for what JSON cannot hold, `outcome_too_large`. */
+export function encodeValue(value: unknown, limitBytes: number): Uint8Array {
   if (value === undefined) return new Uint8Array(0);
-  let text: string | undefined;
-  let cause: unknown;
+  const bytes = new TextEncoder().encode(jsonOf(value));
+  if (bytes.length <= limitBytes) return bytes;
+  const message = `the result has ${bytes.length} bytes, more than the ${limitBytes} that are kept; return less`;
+  throw new IdempotencyError('outcome_too_large', message, { bytes: bytes.length, limitBytes });
+}
+
+function jsonOf(value: unknown): string {
+  let cause: unknown = `a ${typeof value} has no JSON form`;
   try {
-    text = JSON.stringify(value);
+    const text = JSON.stringify(value) as string | undefined;
+    if (text !== undefined) return text;
   } catch (error) {
     cause = error;
   }
-  if (text !== undefined) return new TextEncoder().encode(text);
-  const reason = cause instanceof Error ? cause.message : `a ${typeof value} has no JSON form`;
+  const reason = cause instanceof Error ? cause.message : String(cause);
   const message = `the result cannot be stored: ${reason}; return plain JSON`;
   throw new IdempotencyError('outcome_unserializable', message, { reason }, { cause });
 }

@@ -18,8 +18,8 @@ export interface Work {
   /** Aborted when the lease is lost: stop, somebody else may be running. */
   readonly signal: AbortSignal;
   /**
-   * Runs `act` once over all attempts: its result is stored under `name` and given back after a crash.
-   * The result must be JSON. Throws `lease_lost`, `step_invalid`, `outcome_unserializable`, `store_unavailable`.
+   * Runs `act` once over all attempts: its result (JSON, up to 1 MiB) is stored under `name` and given back after a crash.
+   * Throws `lease_lost`, `step_invalid`, `outcome_unserializable`, `outcome_too_large`, `store_unavailable`.
    */
   step<T>(name: string, act: () => T | Promise<T>): Promise<T>;
   /** A key for the next service, the same in every attempt: 43 characters of base64url. */
@@ -66,13 +66,7 @@ export function derivedKey(id: RecordId, name: string): string {
   return framedSha256(['next', id, name], 'base64url');
 }
 
-/** The work of a run that nothing protects: its steps are not saved. */
-export function unownedWork(id: RecordId): Work {
-  const steps = new Steps([], () => Promise.resolve());
-  const { signal } = new AbortController();
-  const step: Work['step'] = (name, act) => steps.run(name, act);
-  return { attempt: 1, token: '', signal, step, key: (name) => derivedKey(id, name), release: () => undefined };
-}
+const stepLimits = { steps: 1000, nameLength: 255, resultBytes: 1_048_576 };
 
 /** Steps of one attempt: those of earlier attempts are given back, new ones handed to `save`. */
 export class Steps {
@@ -87,19 +81,23 @@ export class Steps {
 
   /** See `Work.step`. */
   async run<T>(name: string, act: () => T | Promise<T>): Promise<T> {
-    this.#take(name);
+    const reason = this.#unfit(name);
+    if (reason !== undefined)
+      throw new IdempotencyError('step_invalid', `step ${JSON.stringify(name)}: ${reason}`, { step: name, reason });
+    this.#used.add(name);
     const saved = this.#saved.get(name);
     if (saved !== undefined) return decodeValue(saved) as T;
-    const bytes = encodeValue(await act());
+    const bytes = encodeValue(await act(), stepLimits.resultBytes);
     await this.#save({ name, bytes });
     return decodeValue(bytes) as T;
   }
 
-  #take(name: string): void {
-    const reason =
-      name.trim() === '' ? 'a step needs a name' : this.#used.has(name) ? 'a name stands for one step only' : undefined;
-    this.#used.add(name);
-    if (reason === undefined) return;
-    throw new IdempotencyError('step_invalid', `step ${JSON.stringify(name)}: ${reason}`, { step: name, reason });
+  #unfit(name: string): string | undefined {
+    if (name.trim() === '' || name.length > stepLimits.nameLength)
+      return `a step needs a name of 1 to ${stepLimits.nameLength} characters, the same in every attempt`;
+    if (this.#used.has(name)) return 'a name stands for one step only; give each step its own';
+    if (this.#used.size >= stepLimits.steps)
+      return `a work has at most ${stepLimits.steps} steps; split it into several operations`;
+    return undefined;
   }
 }

@@ -11,7 +11,7 @@ import type { MaybePromise } from '../core/maybe.ts';
 import type { Outcome, ValueOutcome } from '../core/outcome.ts';
 import type { CompleteAnswer, EraseAnswer, Labels, ResolveAnswer, Store, SweepAnswer } from '../core/store.ts';
 import { decodeValue, encodeValue } from '../core/value.ts';
-import { ownedHere, unownedWork, withWork, type Work } from '../core/work.ts';
+import { ownedHere, withWork, type Work } from '../core/work.ts';
 import { inputFingerprint } from './input.ts';
 import { soundName, soundScope } from './names.ts';
 import type {
@@ -29,6 +29,7 @@ import type {
 import { choose, type Choices, type OnceOptions } from './options.ts';
 import { factsOf, operationRecord, type OperationRecord, type OutcomeFacts } from './record.ts';
 import { refusal } from './refusal.ts';
+import { unownedWork } from './unowned.ts';
 
 /** See `Once`. */
 export class Operations implements Once {
@@ -264,11 +265,7 @@ function fingerprintOf(call: OperationCall): string | null {
 }
 
 function valueOutcome(value: unknown, words: OutcomeWords, limitBytes: number): ValueOutcome {
-  const body = encodeValue(value);
-  if (body.length > limitBytes) {
-    const message = `the result has ${body.length} bytes, more than the ${limitBytes} that are kept; return less, or raise maxOutcomeBytes`;
-    throw new IdempotencyError('outcome_too_large', message, { bytes: body.length, limitBytes });
-  }
+  const body = encodeValue(value, limitBytes);
   return { kind: 'value', body, label: words.kind ?? null, refs: words.refs ?? [], details: words.details ?? null };
 }
 
