@@ -15,7 +15,8 @@ export function sendAnswer(response: ServerResponse, answer: Answer, close: bool
   if (close) response.shouldKeepAlive = false;
   const { status, headers, body } = answer;
   const { writeHead, end } = response as unknown as Methods;
-  if (writeHead === plain.writeHead && end === plain.end) {
+  // Node's own writeHead keeps one of several lines of a name where something was set before.
+  if (writeHead === plain.writeHead && end === plain.end && !namesRepeat(headers)) {
     response.writeHead(status, flat(headers));
     // As one text with the head, a small body takes one piece less on its way.
     if (body.length > 0 && body.length <= smallBytes) response.end(asBuffer(body).toString('latin1'), 'latin1');
@@ -43,6 +44,13 @@ function flat(headers: Answer['headers']): string[] {
   const list: string[] = [];
   for (const [name, value] of headers) list.push(name, value);
   return list;
+}
+
+function namesRepeat(headers: Answer['headers']): boolean {
+  if (headers.length < 2) return false;
+  const names = new Set<string>();
+  for (const [name] of headers) names.add(name.toLowerCase());
+  return names.size < headers.length;
 }
 
 function setLines(response: ServerResponse, headers: Answer['headers']): void {
