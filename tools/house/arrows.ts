@@ -23,6 +23,7 @@ const rows: readonly (readonly [begins: string, row: Row])[] = [
   ['index.ts', { own: [''], libraries: [], node: false }],
   ['core/', { own: ['core/'], libraries: [], node: true }],
   ['operations/', { own: ['core/', 'operations/'], libraries: ['canonicalize'], node: true }],
+  ['stores/cached.ts', { own: ['core/'], libraries: ['lru-cache'], node: true }],
   ['stores/', { own: ['core/'], libraries: [], node: true }],
   ['http/', { own: ['core/', 'http/', 'protocol.ts'], libraries: ['structured-headers'], node: true }],
   ['testing/', { own: ['core/', 'testing/', 'stores/memory.ts', 'stores/stored-form/'], libraries: [], node: true }],
@@ -33,7 +34,12 @@ const rows: readonly (readonly [begins: string, row: Row])[] = [
 ];
 
 /** Folders of `stores/` that hold no store and that every store may use. */
-const sharedByStores: readonly string[] = ['stores/in-process/', 'stores/stored-form/', 'stores/coalesce.ts'];
+const sharedByStores: readonly string[] = [
+  'stores/in-process/',
+  'stores/stored-form/',
+  'stores/wrapped/',
+  'stores/coalesce.ts',
+];
 
 /** Import arrows of the library that point the wrong way. */
 export function wrongArrows(sources: readonly Source[]): Breach[] {

@@ -16,7 +16,7 @@ const lineBytes = 64;
 export function weigh(record: HeldRecord): number {
   let bytes =
     recordBytes + record.id.length + length(record.token) + length(record.fingerprint) + ofLabels(record.labels);
-  if (record.outcome !== null) bytes += ofOutcome(record.outcome);
+  if (record.outcome !== null) bytes += weighOutcome(record.outcome);
   if (record.steps !== null) for (const step of record.steps) bytes += weighStep(step);
   if (record.noted !== null) {
     const { conflictFingerprints, timeline } = record.noted;
@@ -41,7 +41,8 @@ function ofLabels({ scope, operation, key, owner, method, path, eventId }: Label
   return bytes;
 }
 
-function ofOutcome(outcome: HeldOutcome): number {
+/** Estimated bytes of an outcome. */
+export function weighOutcome(outcome: HeldOutcome): number {
   switch (outcome.kind) {
     case 'answer':
       return ofLines(outcome.headers) + ofBytes(outcome.body);
