@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { gatewayCommand } from './gateway/command.ts';
+import { migrateCommand } from './migrate/command.ts';
 import { Refusal, reasonOf } from './refusal.ts';
 
 async function main(): Promise<void> {
@@ -11,7 +12,8 @@ async function main(): Promise<void> {
   const program = new Command('oncekey')
     .description('Make an operation take effect once, however often it is asked for.')
     .addCommand(gatewayCommand())
-    .addCommand(demoCommand());
+    .addCommand(demoCommand())
+    .addCommand(migrateCommand());
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({ outputError: () => undefined });
   }

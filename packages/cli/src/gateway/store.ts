@@ -1,26 +1,53 @@
 /**
  * Opens the store that `--store` names. Keeps I11 at the start: a store that cannot serve
- * is a refusal to start, in one line, never a gateway without protection.
+ * is a refusal to start, in one line, never a gateway without protection. Databases on a
+ * server are verified and never migrated here: that is `oncekey migrate`.
  */
 import { memory, type Store } from 'oncekey';
 import { Refusal, reasonOf } from '../refusal.ts';
 
-const notYet = /^(json-file|redis|rediss|redis\+cluster|postgres|postgresql|mysql):/i;
+const notYet: ReadonlySet<string> = new Set(['json-file', 'redis', 'rediss', 'redis+cluster', 'mysql']);
+
+/** By scheme: opens what the URL names, loading its driver only now. Each checks before it answers. */
+const openers: ReadonlyMap<string, (url: string) => Promise<Store>> = new Map([
+  ['memory', openMemory],
+  ['sqlite', openSqlite],
+  ['postgres', openPostgres],
+  ['postgresql', openPostgres],
+]);
+
+const wanted = 'memory:, sqlite:PATH or postgres://…';
 
 /** Opens and checks it. Throws a `Refusal`. */
 export async function openStore(url: string): Promise<Store> {
-  const [scheme] = url.split(':', 1);
-  if (notYet.test(url))
-    throw new Refusal(`--store: ${scheme}: stores are not part of this version; use memory: or sqlite:PATH`);
-  if (url === 'memory:') return memory();
-  const [, path] = /^sqlite:(?:\/\/)?(.+)$/i.exec(url) ?? [];
-  if (path === undefined) throw new Refusal(`--store: ${JSON.stringify(url)} will not do; use memory: or sqlite:PATH`);
+  const scheme = /^([a-z][a-z+-]*):./i.exec(url === 'memory:' ? 'memory:.' : url)?.[1]?.toLowerCase() ?? '';
+  if (notYet.has(scheme)) throw new Refusal(`--store: ${scheme}: stores are not part of this version; use ${wanted}`);
+  const open = openers.get(scheme);
+  if (open === undefined) throw new Refusal(`--store: ${JSON.stringify(shownUrl(url))} will not do; use ${wanted}`);
   try {
-    const { sqlite } = await import('oncekey/sqlite');
-    const store = sqlite(path);
-    await store.check?.();
-    return store;
+    return await open(url);
   } catch (error) {
-    throw new Refusal(`--store: ${url} cannot serve: ${reasonOf(error)}`);
+    throw new Refusal(`--store: ${shownUrl(url)} cannot serve: ${reasonOf(error)}`);
   }
+}
+
+/** The URL without its password. */
+export function shownUrl(url: string): string {
+  return url.replace(/(\/\/[^/:@]*):[^@/]*@/, '$1:…@');
+}
+
+async function openMemory(url: string): Promise<Store> {
+  if (url !== 'memory:') throw new Error('memory: takes nothing after the colon');
+  return memory();
+}
+
+async function openSqlite(url: string): Promise<Store> {
+  const { sqlite } = await import('oncekey/sqlite');
+  const store = sqlite(url.replace(/^sqlite:(\/\/)?/i, ''));
+  await store.check();
+  return store;
+}
+
+async function openPostgres(url: string): Promise<Store> {
+  return (await import('../stores/postgres.ts')).openPostgres(url);
 }
