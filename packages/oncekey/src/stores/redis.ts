@@ -1,0 +1,118 @@
+/**
+ * Records in Redis or Valkey, one string each: fast, shared by any number of processes. It
+ * keeps I1–I3, I6 and I13–I15 by one atomic script a call, judged by the server's clock.
+ * What it cannot keep: replication is asynchronous, so a failover can lose the last writes,
+ * and with them a claim or an outcome (I5); put it in front of a durable store where that matters.
+ */
+import type {
+  ClaimAnswer,
+  ClaimAsk,
+  CompleteAnswer,
+  CompleteAsk,
+  DurationMs,
+  EraseAnswer,
+  ExtendAnswer,
+  ListAsk,
+  ListPage,
+  Note,
+  RecordId,
+  ReleaseAnswer,
+  ResolveAnswer,
+  ResolveAsk,
+  SavedStep,
+  SaveStepAnswer,
+  Store,
+  StoredRecord,
+  SweepAnswer,
+  Token,
+} from '../core/store.ts';
+import { Calls } from './redis/calls.ts';
+import { checkServers } from './redis/check.ts';
+import type { RedisClient } from './redis/client.ts';
+import { connectionOf } from './redis/connection.ts';
+import { list } from './redis/listing.ts';
+import { erase, look, note, put, resolve } from './redis/operating.ts';
+import { claim, complete, extend, read, release, saveStep } from './redis/ownership.ts';
+import { Messages } from './redis/messages.ts';
+
+export type * from './redis/client.ts';
+
+/** How a Redis store behaves. */
+export interface RedisOptions {
+  /** What the store's keys begin with; default `oncekey:`. In a cluster a `{tag}` in it puts all records on one node. */
+  readonly prefix?: string;
+  /** Whether `check` accepts a server that may evict records when its memory is full; default false. */
+  readonly allowEviction?: boolean;
+  /** A run that is not answered for so long is given up, in milliseconds; default 5000. Engines give up sooner. */
+  readonly timeoutMs?: number;
+}
+
+/** {@link Store} with promises and with all that is optional; `watch` is there unless the client is a cluster's. */
+export interface RedisStore extends Store {
+  claim(ask: ClaimAsk): Promise<ClaimAnswer>;
+  extend(id: RecordId, token: Token, leaseMs: number): Promise<ExtendAnswer>;
+  complete(ask: CompleteAsk): Promise<CompleteAnswer>;
+  release(id: RecordId, token: Token, keepMs: DurationMs): Promise<ReleaseAnswer>;
+  read(id: RecordId): Promise<StoredRecord | undefined>;
+  saveStep(id: RecordId, token: Token, step: SavedStep): Promise<SaveStepAnswer>;
+  put(record: StoredRecord): Promise<{ readonly kind: 'put' | 'kept' }>;
+  note(notes: readonly Note[]): Promise<void>;
+  list(ask: ListAsk): Promise<ListPage>;
+  resolve(ask: ResolveAsk): Promise<ResolveAnswer>;
+  erase(id: RecordId, keepMs: DurationMs): Promise<EraseAnswer>;
+  sweep(limit: number): Promise<SweepAnswer>;
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * A store on the user's client of ioredis, iovalkey or node-redis, alone, through Sentinel or as a Cluster; it is never
+ * closed, and node-redis has to be connected. Redis 7 or Valkey. Each record is one string, and the server removes it
+ * when its time is over. Calls that arrive while others are under way share a run of the script. Throws a TypeError
+ * for a wrong option.
+ */
+export function redis(client: RedisClient, options: RedisOptions = {}): RedisStore {
+  const { prefix = 'oncekey:', allowEviction = false, timeoutMs = 5000 } = options;
+  checkOptions(prefix, timeoutMs);
+  const connection = connectionOf(client);
+  const calls = new Calls({ connection, prefix, timeoutMs, channel: `${prefix}changed` });
+  const { subscribe } = connection;
+  const messages = subscribe && new Messages((heard) => subscribe(`${prefix}changed`, heard));
+  return {
+    name: 'redis',
+    claim: (ask) => calls.make(claim(ask)),
+    extend: (id, token, leaseMs) => calls.make(extend(id, token, leaseMs)),
+    complete: (ask) => calls.make(complete(ask)),
+    release: (id, token, keepMs) => calls.make(release(id, token, keepMs)),
+    read: (id) => calls.make(read(id)),
+    saveStep: (id, token, step) => calls.make(saveStep(id, token, step)),
+    put: (record) => calls.make(put(record)),
+    async note(notes) {
+      await Promise.all(notes.map((one) => calls.make(note(one))));
+    },
+    list: (ask) =>
+      list(ask, {
+        keys: () => connection.keys(patternOf(connection.clientPrefix + prefix)),
+        look: (id) => calls.make(look(id)),
+        read: (id) => calls.make(read(id)),
+      }),
+    resolve: (ask) => calls.make(resolve(ask)),
+    erase: (id, keepMs) => calls.make(erase(id, keepMs)),
+    // The server removes what is over by itself.
+    sweep: async () => ({ removed: 0, more: false }),
+    check: () => checkServers(connection, calls, allowEviction),
+    ...(messages !== undefined && { watch: (id: RecordId, changed: () => void) => messages.watch(id, changed) }),
+    close: async () => messages?.close(),
+  };
+}
+
+function patternOf(prefix: string): string {
+  return prefix.replaceAll(/[\\*?[\]]/g, '\\$&') + '?'.repeat(32);
+}
+
+function checkOptions(prefix: unknown, timeoutMs: number): void {
+  if (typeof prefix !== 'string' || prefix === '' || Buffer.byteLength(prefix) > 200) {
+    throw new TypeError('redis: options.prefix must be a text of 1 to 200 bytes');
+  }
+  if (!(timeoutMs > 0)) throw new TypeError('redis: options.timeoutMs must be more than 0');
+}

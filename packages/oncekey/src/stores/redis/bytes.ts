@@ -1,0 +1,140 @@
+/**
+ * Bytes written and read in order: unsigned big-endian numbers, and pieces that tell their
+ * length first. Reading past the end throws `record_unreadable` and never answers less
+ * than was stored. Knows no record.
+ */
+import { unreadable } from '../stored-form/checked-outcome.ts';
+
+/** Widths of numbers in bytes. */
+export type Width = 1 | 2 | 3 | 4 | 6;
+
+const firstBytes = 4096;
+const none = 0xff;
+const long = 0xfe;
+
+/** Grows as it is written; `written` hands out a copy, so that one serves all calls of a process. */
+export class ByteWriter {
+  #bytes = Buffer.allocUnsafeSlow(firstBytes);
+  #length = 0;
+
+  /** A number of so many bytes; larger ones throw a RangeError. */
+  number(value: number, width: Width): this {
+    this.#room(width);
+    this.#length = this.#bytes.writeUIntBE(value, this.#length, width);
+    return this;
+  }
+
+  /** Bytes without their length. */
+  raw(bytes: Uint8Array): this {
+    this.#room(bytes.byteLength);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.byteLength;
+    return this;
+  }
+
+  /** Text in UTF-8 without its length. */
+  rawText(text: string): this {
+    // Three bytes are the most that one unit of UTF-16 takes.
+    this.#room(text.length * 3);
+    this.#length += this.#bytes.write(text, this.#length, 'utf8');
+    return this;
+  }
+
+  /** Hexadecimal digits as bytes, without their length. */
+  hex(digits: string): this {
+    this.#room(digits.length >> 1);
+    this.#length += this.#bytes.write(digits, this.#length, 'hex');
+    return this;
+  }
+
+  /** Whatever `write` writes, preceded by its length. A longer piece throws a RangeError that names it. */
+  piece(width: Width, what: string, write: () => void): this {
+    this.#room(width);
+    const at = this.#length;
+    this.#length += width;
+    write();
+    const length = this.#length - at - width;
+    if (length >= 256 ** width) {
+      throw new RangeError(`redis: ${what} takes ${length} bytes; ${256 ** width - 1} is the most`);
+    }
+    this.#bytes.writeUIntBE(length, at, width);
+    return this;
+  }
+
+  /** A text that may be null, in one byte more than it has where it is short. */
+  text(text: string | null): this {
+    if (text === null) return this.number(none, 1);
+    const isShort = text.length * 3 < long || Buffer.byteLength(text) < long;
+    if (isShort) return this.piece(1, 'a label', () => this.rawText(text));
+    return this.number(long, 1).piece(4, 'a label', () => this.rawText(text));
+  }
+
+  /** A copy of all that `write` writes, from the start: whatever failed before is forgotten. */
+  written(write: (writer: ByteWriter) => void): Buffer {
+    this.#length = 0;
+    write(this);
+    const taken = Buffer.from(this.#bytes.subarray(0, this.#length));
+    // One large body must not be held for the life of the process.
+    if (this.#bytes.length > 64 * firstBytes) this.#bytes = Buffer.allocUnsafeSlow(firstBytes);
+    return taken;
+  }
+
+  #room(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
+  }
+}
+
+/** Reads from front to back. */
+export class ByteReader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  /** Whether everything was read. */
+  get ended(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  /** A number of so many bytes. */
+  number(width: Width): number {
+    const at = this.#take(width);
+    return this.#bytes.readUIntBE(at, width);
+  }
+
+  /** So many bytes, shared with what is read from. */
+  raw(length: number): Buffer {
+    const at = this.#take(length);
+    return this.#bytes.subarray(at, at + length);
+  }
+
+  /** A piece that tells its length first. */
+  piece(width: Width): Buffer {
+    return this.raw(this.number(width));
+  }
+
+  /** A text that may be null. */
+  text(): string | null {
+    const length = this.number(1);
+    if (length === none) return null;
+    return (length === long ? this.piece(4) : this.raw(length)).toString('utf8');
+  }
+
+  /** Everything that is left. */
+  rest(): Buffer {
+    return this.raw(this.#bytes.length - this.#at);
+  }
+
+  #take(length: number): number {
+    const at = this.#at;
+    this.#at += length;
+    if (this.#at > this.#bytes.length) throw unreadable('it ends too early');
+    return at;
+  }
+}

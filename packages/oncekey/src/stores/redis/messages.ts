@@ -1,0 +1,60 @@
+/**
+ * Who waits for a record hears of its changes, on a connection of the store's own that is
+ * opened when the first one asks. Hints only: a message that gets lost costs the waiter
+ * one of his own looks (I17).
+ */
+import type { RecordId } from '../../core/store.ts';
+import { Watchers } from '../in-process/watchers.ts';
+
+/** Hears messages and tells who watches. */
+export class Messages {
+  readonly #subscribe: (heard: (message: Buffer) => void) => Promise<() => void>;
+  readonly #watchers = new Watchers();
+  readonly #watched = new Set<RecordId>();
+  #state: 'idle' | 'starting' | 'hearing' | 'closed' = 'idle';
+  #stop: (() => void) | undefined;
+
+  constructor(subscribe: (heard: (message: Buffer) => void) => Promise<() => void>) {
+    this.#subscribe = subscribe;
+  }
+
+  /** {@link Store.watch}. */
+  watch(id: RecordId, changed: () => void): () => void {
+    const end = this.#watchers.add(id, changed);
+    if (this.#state === 'idle') this.#start();
+    if (this.#state === 'starting') this.#watched.add(id);
+    return end;
+  }
+
+  /** Ends it for good. */
+  close(): void {
+    this.#state = 'closed';
+    this.#watchers.clear();
+    this.#stop?.();
+  }
+
+  #start(): void {
+    this.#state = 'starting';
+    this.#subscribe((message) => this.#heard(message)).then(
+      (stop) => this.#started(stop),
+      () => {
+        // Without messages waiters go by their own looks; the next one who watches tries again.
+        if (this.#state === 'starting') this.#state = 'idle';
+        this.#watched.clear();
+      },
+    );
+  }
+
+  #started(stop: () => void): void {
+    if (this.#state === 'closed') return stop();
+    this.#state = 'hearing';
+    this.#stop = stop;
+    // Something may have changed before anybody heard.
+    for (const id of this.#watched) this.#watchers.tell(id);
+    this.#watched.clear();
+  }
+
+  #heard(message: Buffer): void {
+    for (let at = 0; at + 32 <= message.length; at += 32) this.#watchers.tell(message.toString('hex', at, at + 32));
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Tokens and fingerprints in as few bytes as they hold: a UUID is sixteen, a SHA-256 is
+ * thirty-two. Each text has one packed form and no two texts share one, so that the
+ * scripts compare packed forms (I3, I6). Everything else is kept as it is.
+ */
+import type { Fingerprint, Token } from '../../core/store.ts';
+import { unreadable } from '../stored-form/checked-outcome.ts';
+import type { ByteWriter } from './bytes.ts';
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const digest = /^(?!foreign:)([\x20-\x7e]*):([0-9a-f]{64})$/;
+/** Begins a packed form; texts that begin with it are not packed and are marked themselves. */
+const packedMark = 0;
+const plainMark = 1;
+
+/** Writes a token. An empty one is nobody's. */
+export function writeToken(writer: ByteWriter, token: Token): void {
+  writer.piece(1, 'the token', () => {
+    if (token.length === 36 && uuid.test(token)) writer.number(packedMark, 1).hex(token.replaceAll('-', ''));
+    else writer.rawText(token);
+  });
+}
+
+/** The token of its packed form; null when it is nobody's. */
+export function readToken(packed: Buffer): Token | null {
+  if (packed.length === 0) return null;
+  if (packed[0] !== packedMark) return packed.toString('utf8');
+  const hex = packed.toString('hex', 1);
+  if (hex.length !== 32) throw unreadable('its token is damaged');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** Writes a fingerprint or null. */
+export function writeFingerprint(writer: ByteWriter, fingerprint: Fingerprint | null): void {
+  writer.piece(2, 'the fingerprint', () => {
+    if (fingerprint === null) return;
+    const [, algorithm, digits] = digest.exec(fingerprint) ?? [];
+    if (algorithm !== undefined && digits !== undefined) writer.number(packedMark, 1).hex(digits).rawText(algorithm);
+    else if (fingerprint === '' || fingerprint.charCodeAt(0) <= plainMark)
+      writer.number(plainMark, 1).rawText(fingerprint);
+    else writer.rawText(fingerprint);
+  });
+}
+
+/** The fingerprint of its packed form. */
+export function readFingerprint(packed: Buffer): Fingerprint | null {
+  if (packed.length === 0) return null;
+  if (packed[0] === plainMark) return packed.toString('utf8', 1);
+  if (packed[0] !== packedMark) return packed.toString('utf8');
+  if (packed.length < 33) throw unreadable('its fingerprint is damaged');
+  return `${packed.toString('utf8', 33)}:${packed.toString('hex', 1, 33)}`;
+}

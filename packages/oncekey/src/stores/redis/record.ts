@@ -1,0 +1,249 @@
+/**
+ * A record as the bytes of one string, written here and by the scripts, read here. What
+ * is read back is checked before it is trusted: another version, a piece too short or an
+ * outcome that does not match its checksum throws `record_unreadable` (I4), never "absent".
+ *
+ *     1 state · 4 attempt · 4 revision · 6 first seen · 6 end of the lease, or completed · 1+n token ·
+ *     [owned: 6 keep] · 3+n facts · 2+n notes · steps, or the outcome
+ *
+ *     facts = 2+n (operation, scope) · 2+n fingerprint · key, owner, method, path, event id
+ */
+import type { Outcome } from '../../core/outcome.ts';
+import type { DurationMs, Labels, RecordId, SavedStep, StoredRecord, TimelineEvent } from '../../core/store.ts';
+import { joinChecked, splitChecked, unreadable } from '../stored-form/checked-outcome.ts';
+import { ByteReader, type ByteWriter } from './bytes.ts';
+import { readFingerprint, readToken, writeFingerprint, writeToken } from './packed.ts';
+
+/** The first byte of a record: the version of this layout (1) in its upper half, the state in its lower. */
+export const stateBytes = { owned: 0x11, open: 0x12, completed: 0x13, erased: 0x14 } as const;
+
+/** The longest duration and the last instant that six bytes hold: some 8,900 years. */
+const longestMs = 2 ** 47;
+/** A longer detail of an event is cut. */
+const longestDetail = 300;
+
+const outcomeKinds = ['answer', 'value', 'failure', 'not-kept'] as const;
+const eventKinds = ['replay', 'conflict', 'resolved', 'erased'] as const;
+
+/** A duration as it travels: one higher than it is, 0 for ever. Whole milliseconds, rounded up. */
+export function writeDuration(writer: ByteWriter, durationMs: DurationMs): void {
+  writer.number(durationMs === null ? 0 : wholeMs(durationMs) + 1, 6);
+}
+
+/** A duration in whole milliseconds. */
+export function wholeMs(durationMs: number): number {
+  return Math.min(Math.max(Math.ceil(durationMs), 0), longestMs);
+}
+
+/** Writes the facts of a record, without their length. */
+export function writeFacts(writer: ByteWriter, labels: Labels, fingerprint: string | null): void {
+  writer.piece(2, 'scope and operation', () => {
+    writer.text(labels.operation);
+    for (const part of labels.scope) writer.text(part);
+  });
+  writePersonalFacts(writer, labels, fingerprint);
+}
+
+/** Writes the facts that an erasure takes away. */
+export function writePersonalFacts(writer: ByteWriter, labels: Labels, fingerprint: string | null): void {
+  writeFingerprint(writer, fingerprint);
+  const { key, owner, method, path, eventId } = labels;
+  for (const label of [key, owner, method, path, eventId]) writer.text(label);
+}
+
+/** Writes an outcome with its checksum. */
+export function writeOutcome(writer: ByteWriter, id: RecordId, outcome: Outcome): void {
+  const { kind, head, crc32, body } = splitChecked(id, outcome);
+  writer.number(outcomeKinds.indexOf(kind) + 1, 1).number(crc32, 4);
+  writer.piece(3, 'the head of the outcome', () => writer.rawText(shortened(head)));
+  if (body !== null) writer.raw(body);
+}
+
+/** Writes a step. */
+export function writeStep(writer: ByteWriter, { name, bytes }: SavedStep): void {
+  writer.piece(2, 'the name of a step', () => writer.rawText(name));
+  writer.piece(4, 'a step', () => writer.raw(bytes));
+}
+
+/** Writes what an event says, cut where it is too long. */
+export function writeDetail(writer: ByteWriter, detail: string | null): void {
+  writer.piece(2, 'the detail of an event', () => writer.rawText((detail ?? '').slice(0, longestDetail)));
+}
+
+/** Writes a whole record; the lease counts from the instant 0 and is moved by the script. */
+export function writeRecord(writer: ByteWriter, record: StoredRecord): void {
+  const { state, labels, fingerprint, outcome } = record;
+  const owned = state === 'in-progress' || state === 'abandoned';
+  writer.number(owned ? stateBytes.owned : stateBytes[state], 1);
+  writer.number(record.attempt, 4).number(record.revision, 4).number(record.firstSeenAtMs, 6);
+  writer.number(owned ? wholeMs(record.leaseLeftMs ?? 0) : (record.completedAtMs ?? 0), 6);
+  writeToken(writer, record.token ?? '');
+  if (owned) writeDuration(writer, record.retentionLeftMs);
+  writer.piece(3, 'the labels', () => writeFacts(writer, labels, fingerprint));
+  writer.piece(2, 'what was noted', () => writeNotes(writer, record));
+  if (outcome !== null) writeOutcome(writer, record.id, outcome);
+  else for (const step of record.steps) writeStep(writer, step);
+}
+
+function writeNotes(writer: ByteWriter, record: StoredRecord): void {
+  const { conflictFingerprints, timeline, lastSeenAtMs, firstSeenAtMs, replayCount, conflictCount } = record;
+  if (replayCount + conflictCount + timeline.length === 0 && lastSeenAtMs === firstSeenAtMs) return;
+  writer.number(lastSeenAtMs, 6).number(replayCount, 4).number(conflictCount, 4);
+  writer.number(conflictFingerprints.length, 1).number(timeline.length, 1);
+  for (const fingerprint of conflictFingerprints) writeFingerprint(writer, fingerprint);
+  for (const { atMs, what, detail } of timeline) {
+    writer.number(atMs, 6).number(eventKinds.indexOf(what), 1);
+    writeDetail(writer, detail);
+  }
+}
+
+/** The pieces of a record that decide, and `rest`: notes, then steps or outcome. */
+export interface Opened {
+  readonly state: keyof typeof stateBytes;
+  readonly attempt: number;
+  readonly revision: number;
+  readonly firstSeenAtMs: number;
+  /** End of the lease while owned; else when it was completed, 0 when it was not. */
+  readonly atMs: number;
+  readonly token: Buffer;
+  readonly facts: ByteReader;
+  readonly rest: ByteReader;
+}
+
+/** Opens a record. Throws `record_unreadable`. */
+export function openRecord(bytes: Buffer): Opened {
+  const rest = new ByteReader(bytes);
+  const state = stateOf(rest.number(1));
+  const attempt = rest.number(4);
+  const revision = rest.number(4);
+  const firstSeenAtMs = rest.number(6);
+  const atMs = rest.number(6);
+  const token = rest.piece(1);
+  if (state === 'owned') rest.number(6);
+  const facts = new ByteReader(rest.piece(3));
+  return { state, attempt, revision, firstSeenAtMs, atMs, token, facts, rest };
+}
+
+function stateOf(byte: number): Opened['state'] {
+  for (const state of ['owned', 'open', 'completed', 'erased'] as const) {
+    if (stateBytes[state] === byte) return state;
+  }
+  throw unreadable('it was written by a newer version, or by something else');
+}
+
+/** The fingerprint of an opened record whose facts were not read yet. */
+export function fingerprintOf({ facts }: Opened): string | null {
+  facts.piece(2);
+  return readFingerprint(facts.piece(2));
+}
+
+/** The outcome of an opened record of which nothing but the fingerprint was read yet. */
+export function outcomeOf(id: RecordId, { rest }: Opened): Outcome {
+  rest.piece(2);
+  return readOutcome(id, rest);
+}
+
+function readOutcome(id: RecordId, reader: ByteReader): Outcome {
+  const kind = outcomeKinds[reader.number(1) - 1] ?? 'unknown';
+  const crc32 = reader.number(4);
+  const head = lengthened(reader.piece(3).toString('utf8'));
+  const hasBody = kind === 'answer' || kind === 'value';
+  return joinChecked(id, { kind, head, body: hasBody ? plain(reader.rest()) : null }, crc32);
+}
+
+/** Steps up to the end of what is read. */
+export function readSteps(reader: ByteReader): SavedStep[] {
+  const steps: SavedStep[] = [];
+  while (!reader.ended) {
+    const name = reader.piece(2).toString('utf8');
+    steps.push({ name, bytes: plain(reader.piece(4)) });
+  }
+  return steps;
+}
+
+/** What a search looks at, of a record that may end after its facts. */
+export function readLabels({ facts }: Opened): { labels: Labels; fingerprint: string | null } {
+  const belonging = new ByteReader(facts.piece(2));
+  const operation = belonging.text();
+  const scope: string[] = [];
+  while (!belonging.ended) scope.push(belonging.text() ?? '');
+  const fingerprint = readFingerprint(facts.piece(2));
+  const key = facts.text() ?? '';
+  const [owner, method, path, eventId] = [facts.text(), facts.text(), facts.text(), facts.text()];
+  return { labels: { scope, operation, key, owner, method, path, eventId }, fingerprint };
+}
+
+/** The state by the server's clock. */
+export function stateAt({ state, atMs }: Pick<Opened, 'state' | 'atMs'>, nowMs: number): StoredRecord['state'] {
+  if (state !== 'owned') return state;
+  return atMs > nowMs ? 'in-progress' : 'abandoned';
+}
+
+/** The whole record at the server's `nowMs`; `leftMs` is how long the server will keep it, null for ever. */
+export function readRecord(id: RecordId, bytes: Buffer, nowMs: number, leftMs: DurationMs): StoredRecord {
+  const opened = openRecord(bytes);
+  const { attempt, revision, firstSeenAtMs, atMs, rest } = opened;
+  const state = stateAt(opened, nowMs);
+  const isDone = opened.state === 'completed' || opened.state === 'erased';
+  const notes = readNotes(new ByteReader(rest.piece(2)), firstSeenAtMs);
+  return {
+    id,
+    state,
+    attempt,
+    token: readToken(opened.token),
+    revision,
+    leaseLeftMs: state === 'in-progress' ? atMs - nowMs : null,
+    retentionLeftMs: state === 'in-progress' ? null : leftMs,
+    ...readLabels(opened),
+    outcome: isDone ? readOutcome(id, rest) : null,
+    steps: isDone ? [] : readSteps(rest),
+    firstSeenAtMs,
+    completedAtMs: isDone ? atMs : null,
+    ...notes,
+  };
+}
+
+type Notes = Pick<StoredRecord, 'lastSeenAtMs' | 'replayCount' | 'conflictCount' | 'conflictFingerprints' | 'timeline'>;
+
+function readNotes(reader: ByteReader, firstSeenAtMs: number): Notes {
+  if (reader.ended) {
+    return {
+      lastSeenAtMs: firstSeenAtMs,
+      replayCount: 0,
+      conflictCount: 0,
+      conflictFingerprints: [],
+      timeline: [],
+    };
+  }
+  const lastSeenAtMs = reader.number(6);
+  const [replayCount, conflictCount] = [reader.number(4), reader.number(4)];
+  const [fingerprints, events] = [reader.number(1), reader.number(1)];
+  const conflictFingerprints = Array.from({ length: fingerprints }, () => readFingerprint(reader.piece(2)) ?? '');
+  const timeline = Array.from({ length: events }, () => readEvent(reader));
+  return { lastSeenAtMs, replayCount, conflictCount, conflictFingerprints, timeline };
+}
+
+function readEvent(reader: ByteReader): TimelineEvent {
+  const atMs = reader.number(6);
+  const what = eventKinds[reader.number(1)];
+  if (what === undefined) throw unreadable('an event is of no known kind');
+  const detail = reader.piece(2).toString('utf8');
+  return { atMs, what, detail: detail === '' ? null : detail };
+}
+
+// Most heads are those of answers: what all of them share is not stored.
+const answerHead = /^\{"status":(\d+),"headers":(\[.*\])\}$/s;
+
+function shortened(head: string): string {
+  return head.replace(answerHead, '$1$2');
+}
+
+function lengthened(head: string): string {
+  const headersAt = head.startsWith('{') ? -1 : head.indexOf('[');
+  return headersAt < 0 ? head : `{"status":${head.slice(0, headersAt)},"headers":${head.slice(headersAt)}}`;
+}
+
+/** Bytes without Node's own kind of buffer around them. */
+function plain(bytes: Buffer): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
