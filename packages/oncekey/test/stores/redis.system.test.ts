@@ -30,7 +30,7 @@ function heldToContract(connect: () => Promise<Connected>, except: Readonly<Reco
   });
   afterAll(async () => {
     await store?.close?.();
-    connected?.close();
+    await connected?.close();
   });
   const open = async () => {
     if (store === undefined) throw new Error('the store is there in cases only');
@@ -44,14 +44,16 @@ function heldToContract(connect: () => Promise<Connected>, except: Readonly<Reco
 describe.each(storesUnderTest(['redis']))('%s', () => {
   describe('on one server', () => {
     const server = serverForFile(() => startRedis({ appendOnly: 'off' }));
-    describe.each(libraries)('by %s', (library) => heldToContract(() => connectTo(library, server().url)));
+    describe.each(libraries)('by %s', (library) => {
+      heldToContract(() => connectTo(library, server().url));
+    });
   });
 
   describe('through Sentinel', () => {
     const sentinel = serverForFile(startRedisSentinel);
-    describe.each(['ioredis', 'node-redis'] as const)('by %s', (library) =>
-      heldToContract(() => connectThrough(library, sentinel())),
-    );
+    describe.each(['ioredis', 'node-redis'] as const)('by %s', (library) => {
+      heldToContract(() => connectThrough(library, sentinel()));
+    });
   });
 
   describe('on a Cluster', () => {
@@ -62,7 +64,7 @@ describe.each(storesUnderTest(['redis']))('%s', () => {
       it('has no watch: a publication would go to every node', async () => {
         const { client, close } = await connectAcross(library, cluster().url);
         expect(redis(client).watch).toBeUndefined();
-        close();
+        await close();
       });
     });
   });

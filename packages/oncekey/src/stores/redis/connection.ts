@@ -33,7 +33,7 @@ export interface Connection {
   /** What every primary tells of itself. */
   infos(): Promise<string[]>;
   /** Hears what is published, on a connection of its own; undefined in a cluster. */
-  readonly subscribe?: (channel: string, heard: (message: Buffer) => void) => Promise<() => void>;
+  readonly subscribe?: (channel: string, heard: (message: Buffer) => void) => Promise<() => Promise<void>>;
 }
 
 const keysAtOnce = 1000;
@@ -87,7 +87,7 @@ function ioRedisSubscribe(client: IoRedis): NonNullable<Connection['subscribe']>
     own.on('error', () => {});
     own.on('messageBuffer', (_channel, message) => heard(message));
     await own.subscribe(channel);
-    return () => own.disconnect();
+    return async () => own.disconnect();
   };
 }
 
@@ -136,7 +136,9 @@ function nodeRedisSubscribe(client: NodeRedis): NonNullable<Connection['subscrib
     own.on('error', () => {});
     await own.connect();
     await own.subscribe(channel, heard, true);
-    return () => own.destroy();
+    return async () => {
+      await own.destroy();
+    };
   };
 }
 

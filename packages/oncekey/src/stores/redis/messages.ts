@@ -8,13 +8,13 @@ import { Watchers } from '../in-process/watchers.ts';
 
 /** Hears messages and tells who watches. */
 export class Messages {
-  readonly #subscribe: (heard: (message: Buffer) => void) => Promise<() => void>;
+  readonly #subscribe: (heard: (message: Buffer) => void) => Promise<() => Promise<void>>;
   readonly #watchers = new Watchers();
   readonly #watched = new Set<RecordId>();
   #state: 'idle' | 'starting' | 'hearing' | 'closed' = 'idle';
-  #stop: (() => void) | undefined;
+  #stop: (() => Promise<void>) | undefined;
 
-  constructor(subscribe: (heard: (message: Buffer) => void) => Promise<() => void>) {
+  constructor(subscribe: (heard: (message: Buffer) => void) => Promise<() => Promise<void>>) {
     this.#subscribe = subscribe;
   }
 
@@ -27,26 +27,32 @@ export class Messages {
   }
 
   /** Ends it for good. */
-  close(): void {
+  async close(): Promise<void> {
     this.#state = 'closed';
     this.#watchers.clear();
-    this.#stop?.();
+    await this.#stop?.();
   }
 
   #start(): void {
     this.#state = 'starting';
     this.#subscribe((message) => this.#heard(message)).then(
       (stop) => this.#started(stop),
-      () => {
-        // Without messages waiters go by their own looks; the next one who watches tries again.
-        if (this.#state === 'starting') this.#state = 'idle';
-        this.#watched.clear();
-      },
+      () => this.#failed(),
     );
   }
 
-  #started(stop: () => void): void {
-    if (this.#state === 'closed') return stop();
+  // Without messages waiters go by their own looks; the next one who watches tries again.
+  #failed(): void {
+    if (this.#state === 'starting') this.#state = 'idle';
+    this.#watched.clear();
+  }
+
+  #started(stop: () => Promise<void>): void {
+    if (this.#state === 'closed') {
+      // Nobody waits for it any more, and it is gone either way.
+      stop().catch(() => undefined);
+      return;
+    }
     this.#state = 'hearing';
     this.#stop = stop;
     // Something may have changed before anybody heard.

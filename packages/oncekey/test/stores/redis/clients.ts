@@ -8,7 +8,7 @@ import type { RedisSentinel } from '../../../../../tools/servers/redis-sentinel.
 /** A connected client and its end. */
 export interface Connected {
   readonly client: RedisClient;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** The three libraries. */
@@ -28,10 +28,10 @@ export async function connectTo(library: Library, url: string): Promise<Connecte
   if (library === 'node-redis') {
     const client = hearErrors(createClient({ url }));
     await client.connect();
-    return { client, close: () => client.destroy() };
+    return { client, close: async () => client.destroy() };
   }
   const client = hearErrors(library === 'ioredis' ? new Redis(url) : new Valkey(url));
-  return { client, close: () => client.disconnect() };
+  return { client, close: async () => client.disconnect() };
 }
 
 /** A client that asks Sentinels for the primary. */
@@ -41,11 +41,11 @@ export async function connectThrough(library: Library, sentinel: RedisSentinel):
   if (library === 'node-redis') {
     const client = hearErrors(createSentinel({ name, sentinelRootNodes: sentinels }));
     await client.connect();
-    return { client, close: () => client.destroy() };
+    return { client, close: async () => client.destroy() };
   }
   const options = { sentinels, name };
   const client = hearErrors(library === 'ioredis' ? new Redis(options) : new Valkey(options));
-  return { client, close: () => client.disconnect() };
+  return { client, close: async () => client.disconnect() };
 }
 
 /** A client of a cluster, by its `redis+cluster://` address. */
@@ -58,8 +58,8 @@ export async function connectAcross(library: Library, url: string): Promise<Conn
     const rootNodes = nodes.map(({ host, port }) => ({ url: `redis://${host}:${port}` }));
     const client = hearErrors(createCluster({ rootNodes }));
     await client.connect();
-    return { client, close: () => client.destroy() };
+    return { client, close: async () => client.destroy() };
   }
   const client = hearErrors(library === 'ioredis' ? new Cluster(nodes) : new ValkeyCluster(nodes));
-  return { client, close: () => client.disconnect() };
+  return { client, close: async () => client.disconnect() };
 }
