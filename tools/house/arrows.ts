@@ -17,6 +17,15 @@ interface Row {
 
 const librarySource = 'packages/oncekey/src/';
 
+/** Files of `http/` that read a request or write an answer and know nothing of its protocol. */
+const readersAndWriters: readonly string[] = [
+  'http/seam.ts',
+  'http/fetch-request.ts',
+  'http/fetch-pump.ts',
+  'http/node-request.ts',
+  'http/node-send.ts',
+];
+
 /** What each ring may import; the first row whose name begins the path holds. */
 const rows: readonly (readonly [begins: string, row: Row])[] = [
   ['protocol.ts', { own: [], libraries: [], node: false }],
@@ -29,7 +38,14 @@ const rows: readonly (readonly [begins: string, row: Row])[] = [
   ['testing/', { own: ['core/', 'testing/', 'stores/memory.ts', 'stores/stored-form/'], libraries: [], node: true }],
   ['client/', { own: ['client/', 'protocol.ts'], libraries: ['idb'], node: false }],
   ['jobs/', { own: ['core/', 'jobs/'], libraries: [], node: true }],
-  ['webhooks/', { own: ['core/', 'webhooks/'], libraries: [], node: true }],
+  [
+    'webhooks/',
+    {
+      own: ['core/', 'operations/', 'webhooks/', ...readersAndWriters],
+      libraries: ['standardwebhooks', '@octokit/webhooks-methods'],
+      node: true,
+    },
+  ],
   ['telemetry/', { own: ['core/', 'telemetry/'], libraries: [], node: true }],
 ];
 
