@@ -31,20 +31,15 @@ import type {
 import { checkListLimit } from './in-process/record-rules.ts';
 import { Access } from './mysql/access.ts';
 import type { Place } from './mysql/database.ts';
-import { type MysqlPool, checkPool } from './mysql/driver.ts';
+import { type MysqlPool, checkPool } from './mysql/client.ts';
 import { erase, noteAll, put, resolve, sweep } from './mysql/operating.ts';
 import { release, saveStep } from './mysql/ownership.ts';
 import { listRecords } from './mysql/reading.ts';
-import { checkTable, defaultTable } from './mysql/schema.ts';
+import { type TableOptions, tableNames } from './mysql/names.ts';
 
-export type { MysqlConnection, MysqlPool, MysqlRunner, MysqlStatement, MysqlValue } from './mysql/driver.ts';
-export { type Ddl, migrate, type MigrateOptions, operatorIndexesDdl, schema, tableDdl } from './mysql/schema.ts';
-
-/** How a MySQL store behaves. */
-export interface MysqlOptions {
-  /** The table of records: letters, digits and _, at most 50; default `oncekey_records`. */
-  readonly table?: string;
-}
+export type { MysqlConnection, MysqlPool, MysqlRunner, MysqlStatement, MysqlValue } from './mysql/client.ts';
+export type { TableOptions } from './mysql/names.ts';
+export { type MigrateOptions, type Migration, type MysqlSchema, migrate, schema, schemaFor } from './mysql/schema.ts';
 
 /** {@link Store} with promises and with all that is optional. */
 export interface MysqlStore extends Store {
@@ -74,11 +69,9 @@ const recordsAtOnce = 500;
  * server, connections and table, and throws `store_unusable` naming what is wrong; so does `check`. Throws a TypeError
  * for a wrong pool or option.
  */
-export function mysql(pool: MysqlPool, options: MysqlOptions = {}): MysqlStore {
-  const { table = defaultTable } = options;
+export function mysql(pool: MysqlPool, options: TableOptions = {}): MysqlStore {
   checkPool(pool);
-  checkTable(table, 'mysql: options.table');
-  const access = new Access(pool, table);
+  const access = new Access(pool, tableNames(options));
   return { name: 'mysql', ...ownerMethods(access), ...otherMethods(access) };
 }
 
@@ -111,7 +104,7 @@ function otherMethods(access: Access): OtherMethods {
     resolve: (ask) => access.write(ask.id, 'other', ({ place }) => resolve(place, ask)),
     erase: (id, keepMs) => access.write(id, 'other', ({ place }) => erase(place, id, keepMs)),
     sweep: (limit) => access.do('other', ({ place }) => sweepInParts(place, limit)),
-    watch: (id, changed) => access.polling.add(id, changed),
+    watch: (id, changed) => access.watching.add(id, changed),
     check: () => access.check(),
     close: () => access.close(),
   };

@@ -5,12 +5,13 @@
  */
 import type { RecordId } from '../../core/store.ts';
 import { Database, type Place } from './database.ts';
-import type { MysqlPool } from './driver.ts';
+import type { MysqlPool } from './client.ts';
 import { type Phase, storeError, unusable } from './failure.ts';
 import { type Lanes, lanesTo } from './lanes.ts';
-import { Polling } from './polling.ts';
+import { Watching } from './watching.ts';
+import type { TableNames } from './names.ts';
 import { lookAtAll } from './reading.ts';
-import { inspectServer } from './server.ts';
+import { inspect } from './check.ts';
 
 /** What a call works with. */
 export interface Opened {
@@ -20,17 +21,17 @@ export interface Opened {
 
 /** One store's way to its table: looked at once before its first use, closed for good in the end. */
 export class Access {
-  readonly polling: Polling;
-  readonly #place: Place;
-  readonly #table: string;
+  readonly watching: Watching;
+  readonly #db: Database;
+  readonly #names: TableNames;
   #opened: Promise<Opened> | undefined;
   #closed = false;
   readonly #underWay = new Set<Promise<unknown>>();
 
-  constructor(pool: MysqlPool, table: string) {
-    this.#table = table;
-    this.#place = { db: new Database(pool), table: `\`${table}\`` };
-    this.polling = new Polling((ids) => lookAtAll(this.#place.db.run, this.#place.table, ids));
+  constructor(pool: MysqlPool, names: TableNames) {
+    this.#names = names;
+    this.#db = new Database(pool);
+    this.watching = new Watching((ids) => lookAtAll(this.#db.run, names.records, ids));
   }
 
   /** Does a call. Rejects with this library's errors. */
@@ -46,24 +47,23 @@ export class Access {
   /** Does a call that may change the record, and tells those who watch it. */
   async write<T>(id: RecordId, phase: Phase, call: (opened: Opened) => Promise<T>): Promise<T> {
     const answer = await this.do(phase, call);
-    this.polling.tell(id);
+    this.watching.tell(id);
     return answer;
   }
 
   /** Looks at the server again and proves that the table can be written to. */
   async check(): Promise<void> {
     this.#opened = undefined;
-    const { table } = this.#place;
     // Changes nothing, but a server that only takes reads refuses it.
     await this.do('start', ({ place }) =>
-      place.db.run({ sql: `UPDATE ${table} SET revision = revision WHERE record_number = 0` }),
+      place.db.run({ sql: `UPDATE ${place.table} SET revision = revision WHERE record_number = 0` }),
     );
   }
 
   /** Takes no more calls and waits for those under way; the pool stays its owner's. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.polling.clear();
+    this.watching.clear();
     await Promise.allSettled(this.#underWay);
   }
 
@@ -74,8 +74,9 @@ export class Access {
 
   async #lookAtServer(): Promise<Opened> {
     try {
-      const limits = await inspectServer(this.#place.db.run, this.#table);
-      return { place: this.#place, lanes: lanesTo(this.#place, limits) };
+      const packetBytes = await inspect(this.#db.run, this.#names);
+      const place = { db: this.#db, table: this.#names.records, packetBytes };
+      return { place, lanes: lanesTo(place) };
     } catch (error) {
       this.#opened = undefined;
       throw error;

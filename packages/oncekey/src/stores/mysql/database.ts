@@ -4,7 +4,7 @@
  * no locks on gaps; nothing depends on it (safety is the unique key and conditions on one
  * row). It sets no session variable, so that the pool stays as its owner made it.
  */
-import { type Answered, type MysqlConnection, type MysqlPool, type Spelled, run } from './driver.ts';
+import { type Answered, type MysqlConnection, type MysqlPool, type Spelled, run } from './client.ts';
 import { despiteContention, isServerAnswer } from './failure.ts';
 
 /** Runs one statement. */
@@ -17,6 +17,8 @@ const readCommitted: Spelled = { sql: 'SET TRANSACTION ISOLATION LEVEL READ COMM
 export interface Place {
   readonly db: Database;
   readonly table: string;
+  /** A statement's most bytes. */
+  readonly packetBytes: number;
 }
 
 /** The database behind a pool. */

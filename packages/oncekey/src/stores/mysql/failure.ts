@@ -6,6 +6,7 @@
 import { randomInt } from 'node:crypto';
 import { systemClock } from '../../core/clock.ts';
 import { IdempotencyError } from '../../core/errors.ts';
+import { pause } from '../../core/guard.ts';
 
 /** Which phase a call belongs to, for `store_unavailable`. */
 export type Phase = 'start' | 'claim' | 'work' | 'complete' | 'other';
@@ -25,7 +26,7 @@ const advice: Readonly<Record<number, string>> = {
   1049: 'there is no such database; create it or name another in the pool',
   1054: 'the table is not one of this library; use another table name or migrate',
   1142: 'the account may not use the table; grant it SELECT, INSERT, UPDATE and DELETE',
-  1146: 'the table is missing; run the migration (migrate(pool), or oncekey migrate --store URL)',
+  1146: 'the table is missing; run `oncekey migrate --store URL` or migrate() once, then start again',
   1153: 'a statement is larger than the server takes; raise max_allowed_packet',
   1665: 'binlog_format=STATEMENT cannot log READ COMMITTED; set it to MIXED or ROW',
 };
@@ -85,11 +86,7 @@ export async function despiteContention<T>(work: () => Promise<T>): Promise<T> {
     } catch (error) {
       if (tries === mostTries || !contended.has(numberOf(error) ?? 0)) throw error;
       // oxlint-disable-next-line no-await-in-loop
-      await pause(randomInt(1, Math.min(longestPauseMs, 4 * tries)));
+      await pause(systemClock, randomInt(1, Math.min(longestPauseMs, 4 * tries)));
     }
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => void systemClock.after(ms, resolve));
 }

@@ -13,13 +13,12 @@ import type {
   StoredRecord,
 } from '../../core/store.ts';
 import { coalesce } from '../coalesce.ts';
-import { Claiming } from './claiming.ts';
+import { Claiming } from './claim.ts';
 import type { Place } from './database.ts';
 import { isOwnFault } from './failure.ts';
-import { type ExtendAsk, completeAll, extendAll } from './ownership.ts';
+import { type Completion, type ExtendAsk, completeAll, extendAll, prepareCompletion } from './ownership.ts';
 import { readRecords } from './reading.ts';
-import type { ServerLimits } from './server.ts';
-import { literalBytes } from './spelling.ts';
+import { literalBytes } from './statement.ts';
 
 /** One function a kind of call. They reject with the client's own errors. */
 export interface Lanes {
@@ -35,19 +34,21 @@ const mostBytes = 4 * 1024 * 1024;
 const frameBytes = 800;
 
 /** Lanes to one table. */
-export function lanesTo(place: Place, { packetBytes }: ServerLimits): Lanes {
+export function lanesTo(place: Place): Lanes {
+  const { packetBytes } = place;
   const claiming = new Claiming(place);
   const shared = { maxBytes: Math.min(mostBytes, packetBytes / 2), apart: isOwnFault };
   const idOf = ({ id }: { readonly id: RecordId }): RecordId => id;
+  const complete = coalesce<Completion, CompleteAnswer>({
+    ...shared,
+    idOf: ({ ask }) => ask.id,
+    bytesOf: ({ head, body }) => frameBytes + literalBytes([head, body]),
+    send: (completions) => completeAll(place, completions),
+  });
   return {
     claim: coalesce<ClaimAsk, ClaimAnswer>({ ...shared, bytesOf: claimBytes, send: (asks) => claiming.send(asks) }),
     extend: coalesce<ExtendAsk, ExtendAnswer>({ ...shared, idOf, send: (asks) => extendAll(place, asks) }),
-    complete: coalesce<CompleteAsk, CompleteAnswer>({
-      ...shared,
-      idOf,
-      bytesOf: completeBytes,
-      send: (asks) => completeAll(place, asks),
-    }),
+    complete: async (ask) => complete(prepareCompletion(ask, packetBytes)),
     read: coalesce<RecordId, StoredRecord | undefined>({
       ...shared,
       send: (ids) => readRecords(place.db.run, place.table, ids),
@@ -58,11 +59,4 @@ export function lanesTo(place: Place, { packetBytes }: ServerLimits): Lanes {
 function claimBytes({ labels, fingerprint }: ClaimAsk): number {
   const { scope, operation, key, owner, method, path, eventId } = labels;
   return frameBytes + literalBytes([...scope, operation, key, owner, method, path, eventId, fingerprint]);
-}
-
-function completeBytes({ outcome }: CompleteAsk): number {
-  const body = 'body' in outcome ? outcome.body : null;
-  const lines = 'headers' in outcome ? outcome.headers.flat() : [];
-  const texts = outcome.kind === 'value' ? [JSON.stringify(outcome)] : lines;
-  return frameBytes + literalBytes([body, ...texts]);
 }

@@ -19,10 +19,10 @@ import type {
 import { withEvent, withNote } from '../in-process/record-rules.ts';
 import { splitChecked } from '../stored-form/checked-outcome.ts';
 import type { Place, Run } from './database.ts';
-import type { Cell, MysqlValue } from './driver.ts';
+import type { Cell, MysqlValue } from './client.ts';
 import { amongIds, findLiving, idBytes } from './reading.ts';
 import { stateAt, textsFrom, timelineFrom, toMs } from './rows.ts';
-import { type Write, living, microseconds, nowUs, spell } from './spelling.ts';
+import { type Write, living, microseconds, nowUs, spell } from './statement.ts';
 import { stepBytes } from './steps.ts';
 
 const lock = ' FOR UPDATE';

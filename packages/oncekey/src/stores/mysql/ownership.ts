@@ -16,11 +16,11 @@ import type {
   Token,
 } from '../../core/store.ts';
 import type { BatchEntry } from '../coalesce.ts';
-import { splitChecked } from '../stored-form/checked-outcome.ts';
+import { type CheckedOutcome, splitChecked } from '../stored-form/checked-outcome.ts';
 import type { Place } from './database.ts';
 import { type Found, findLiving, findRows, idBytes } from './reading.ts';
 import { type DecidingRow, isExpired, toMs } from './rows.ts';
-import { living, microseconds, nowUs, spell } from './spelling.ts';
+import { living, microseconds, nowUs, spell } from './statement.ts';
 import { stepBytes } from './steps.ts';
 import { updateEach } from './update-each.ts';
 
@@ -32,6 +32,8 @@ export interface ExtendAsk {
 }
 
 const lost = { kind: 'lost' } as const;
+/** What a statement has beside the bytes that it carries, at most. */
+const frameBytes = 2000;
 // In progress under this token and not gone. The lease may be over: nobody replaced him.
 const ownedBy = (token: string): string => `token = ${token} AND state = 'in-progress' AND ${living}`;
 
@@ -55,17 +57,36 @@ export async function extendAll({ db, table }: Place, asks: readonly ExtendAsk[]
   return tellEach({ db, table }, asks, (row, { token }) => (isOwned(row, token) ? { kind: 'kept' } : lost));
 }
 
+/** A completion with its outcome as it is stored. */
+export interface Completion extends CheckedOutcome {
+  readonly ask: CompleteAsk;
+}
+
+/** Splits the outcome. Throws `outcome_too_large` for one that no statement can carry. */
+export function prepareCompletion(ask: CompleteAsk, packetBytes: number): Completion {
+  const outcome = splitChecked(ask.id, ask.outcome);
+  const bytes = (outcome.body?.byteLength ?? 0) + Buffer.byteLength(outcome.head);
+  if (bytes + frameBytes > packetBytes) throw tooLarge('the outcome exceeds', bytes, packetBytes);
+  return { ask, ...outcome };
+}
+
 /** Outcomes of different records. */
 export async function completeAll(
   { db, table }: Place,
-  asks: readonly CompleteAsk[],
+  completions: readonly Completion[],
 ): Promise<BatchEntry<CompleteAnswer>[]> {
-  const records = byId(asks).map(({ id, token, outcome, retentionMs }) => ({
-    id: idBytes(id),
-    token,
-    retention: microseconds(retentionMs),
-    ...splitChecked(id, outcome),
-  }));
+  const asks = completions.map(({ ask }) => ask);
+  const records = completions
+    .toSorted((one, other) => (one.ask.id < other.ask.id ? -1 : 1))
+    .map(({ ask, kind, head, crc32, body }) => ({
+      id: idBytes(ask.id),
+      token: ask.token,
+      retention: microseconds(ask.retentionMs),
+      kind,
+      crc32,
+      head,
+      body,
+    }));
   const statement = spell(asks.length, (write) =>
     updateEach(table, records, write, {
       // The connection hands back what LAST_INSERT_ID was given: the instant, without asking for it.
@@ -116,28 +137,32 @@ export async function release(
 
 /** {@link Store.saveStep}. Throws `outcome_too_large` when all steps together would not fit into a packet any more. */
 export async function saveStep(
-  { db, table }: Place,
+  { db, table, packetBytes }: Place,
   id: RecordId,
   token: Token,
   step: SavedStep,
 ): Promise<SaveStepAnswer> {
   const bytes = stepBytes(step);
+  const exceeds = 'the saved steps of the record together exceed';
+  if (bytes.length + frameBytes > packetBytes) throw tooLarge(exceeds, bytes.length, packetBytes);
   // CONCAT answers NULL beyond a packet: that would lose the steps saved before.
   const saved = await db.run(
     spell(
       1,
       (write) => `UPDATE ${table} SET steps = CONCAT(COALESCE(steps, x''), ${write(bytes)})
         WHERE id = ${write(idBytes(id))} AND ${ownedBy(write(token))}
-        AND COALESCE(LENGTH(steps), 0) + ${write(bytes.length)} < @@max_allowed_packet`,
+        AND COALESCE(LENGTH(steps), 0) + ${write(bytes.length)} <= ${packetBytes - frameBytes}`,
     ),
   );
   if (saved.affected === 1) return { kind: 'stored' };
   const row = await findLiving(db.run, table, id);
   if (row === undefined || !isOwned(row, token)) return lost;
-  const limitBytes = Number((await db.run({ sql: 'SELECT @@max_allowed_packet' })).rows[0]?.[0] ?? 0);
-  const details = { bytes: (row.steps?.byteLength ?? 0) + bytes.length, limitBytes };
-  const message = 'the saved steps of one record together exceed max_allowed_packet; save less, or raise it';
-  throw new IdempotencyError('outcome_too_large', message, details);
+  throw tooLarge(exceeds, (row.steps?.byteLength ?? 0) + bytes.length, packetBytes);
+}
+
+function tooLarge(what: string, bytes: number, limitBytes: number): IdempotencyError<'outcome_too_large'> {
+  const message = `${what} the server's max_allowed_packet; raise it, or store less`;
+  return new IdempotencyError('outcome_too_large', message, { bytes, limitBytes });
 }
 
 function isOwned(row: DecidingRow, token: Token): boolean {
@@ -145,7 +170,7 @@ function isOwned(row: DecidingRow, token: Token): boolean {
 }
 
 async function tellEach<Ask extends { readonly id: RecordId }, Answer>(
-  { db, table }: Place,
+  { db, table }: Pick<Place, 'db' | 'table'>,
   asks: readonly Ask[],
   tell: (row: DecidingRow, ask: Ask) => Answer | typeof lost,
 ): Promise<BatchEntry<Answer | typeof lost>[]> {

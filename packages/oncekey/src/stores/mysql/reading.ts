@@ -5,9 +5,9 @@
 import type { ListAsk, ListPage, RecordId, StoredRecord } from '../../core/store.ts';
 import type { BatchEntry } from '../coalesce.ts';
 import type { Run } from './database.ts';
-import { type Cell, type Spelled } from './driver.ts';
+import { type Cell, type Spelled } from './client.ts';
 import { type DecidingRow, allColumns, deciding, decidingColumns, isExpired, whole } from './rows.ts';
-import { type Write, living, nowUs, spell } from './spelling.ts';
+import { type Write, living, nowUs, spell } from './statement.ts';
 
 /** A row that was found, or why it cannot be used. */
 export type Found = { readonly row: DecidingRow } | { readonly error: unknown };

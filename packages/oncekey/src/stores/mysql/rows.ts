@@ -6,8 +6,8 @@
 import type { Outcome } from '../../core/outcome.ts';
 import type { Completed, RecordId, RecordState, SavedStep, StoredRecord, TimelineEvent } from '../../core/store.ts';
 import { joinChecked, parseList, unreadable } from '../stored-form/checked-outcome.ts';
-import type { Cell } from './driver.ts';
-import { nowUs } from './spelling.ts';
+import type { Cell } from './client.ts';
+import { nowUs } from './statement.ts';
 import { stepsFrom } from './steps.ts';
 
 /** The columns that decide, as {@link deciding} reads them; a living row has not expired when it was read. */

@@ -1,44 +1,45 @@
 /**
- * The table, its version and how a database gets to it. The checks make a record in
- * progress with an outcome, or a completed one without, impossible to write. The version
- * stands in the table's comment: these servers commit each DDL statement by itself, and so
- * a change of the table and of its version are one statement. A newer one is refused, never
- * guessed at.
+ * The table as plain text, for anybody's migration tool, and `migrate` for those who have
+ * none. The checks hold what the statements promise (in progress has no outcome, completed
+ * has one). The version stands in the table's comment: these servers commit each DDL
+ * statement by itself, and so a change of the table and of its version are one statement. A
+ * newer one is refused, never guessed at.
  */
 import type { Run } from './database.ts';
-import { type MysqlPool, checkPool, run } from './driver.ts';
-import { storeError, unusable } from './failure.ts';
-import { literal } from './spelling.ts';
+import { type MysqlPool, checkPool, run } from './client.ts';
+import { numberOf, storeError, unusable } from './failure.ts';
+import { type TableNames, type TableOptions, tableNames } from './names.ts';
+import { literal, nowUs } from './statement.ts';
 
-/** The version of the table that this program knows. */
-export const version = 1;
+/** The version that this library writes. */
+const version = 1;
+const duplicateKeyName = 1061;
 const comment = 'oncekey schema ';
 
-/** The table's name unless told otherwise. */
-export const defaultTable = 'oncekey_records';
-
-/** DDL for one's own migration tool. */
-export interface Ddl {
-  /** Makes it; one statement, without a semicolon. */
+/** DDL of one migration and of its way back; each statement ends with a semicolon at the end of a line. */
+export interface Migration {
   readonly up: string;
-  /** Removes it, with all it holds. */
   readonly down: string;
 }
 
-/** Throws a TypeError naming `where` unless `table` can be a table's name: letters, digits and _, at most 50. */
-export function checkTable(table: unknown, where: string): asserts table is string {
-  if (typeof table === 'string' && /^[A-Za-z_][A-Za-z0-9_]{0,49}$/.test(table)) return;
-  throw new TypeError(`${where} must be a table's name of letters, digits and _, at most 50, not ${String(table)}`);
+/** The DDL of a schema version. */
+export interface MysqlSchema extends Migration {
+  readonly version: number;
+  /** Indexes for people who search by key, scope and operation, or for the abandoned. They slow writes down. */
+  readonly operators: Migration;
+}
+
+/** Options of {@link migrate}. */
+export interface MigrateOptions extends TableOptions {
+  /** Whether to add the operators' indexes too; default false. */
+  readonly operators?: boolean;
 }
 
 // Rows by their number: clustering by a random id would touch another page of bodies with every claim once the table is
-// larger than memory, and the number is the order in which a page of records is told. The id is unique beside it.
-// Texts are as long as they come; how they compare is the caller's bytes, never a collation.
-/** The table of records under this name. */
-export function tableDdl(table: string = defaultTable): Ddl {
-  checkTable(table, 'schema: table');
-  return {
-    up: `CREATE TABLE \`${table}\` (
+// larger than memory, and the number is the order in which records are listed. The id is unique beside it. Texts are as
+// long as they come. How they compare is up to the statements, which never rely on a collation.
+function createTable({ records }: TableNames): string {
+  return `CREATE TABLE ${records} (
   record_number BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
   id BINARY(32) NOT NULL UNIQUE,
   state VARCHAR(12) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -68,7 +69,6 @@ export function tableDdl(table: string = defaultTable): Ddl {
   outcome_crc32 BIGINT,
   outcome_head LONGTEXT,
   outcome_body LONGBLOB,
-  outcome_status SMALLINT AS (CAST(JSON_VALUE(outcome_head, '$.status') AS SIGNED)) VIRTUAL,
   CHECK (state IN ('in-progress', 'open', 'completed', 'erased')),
   CHECK (attempt >= 1),
   CHECK ((state = 'in-progress') = (lease_end_us IS NOT NULL)),
@@ -78,78 +78,112 @@ export function tableDdl(table: string = defaultTable): Ddl {
   CHECK ((outcome_kind IS NULL) = (completed_at_us IS NULL)),
   CHECK (outcome_kind IS NOT NULL OR outcome_body IS NULL),
   KEY expiry (expires_at_us)
-) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT='${comment}${version}'`,
-    down: `DROP TABLE \`${table}\``,
-  };
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT='${comment}${version}'`;
 }
 
-/** Indexes for those who search by scope, operation or key, or list the abandoned: they cost every claim a little. */
-export function operatorIndexesDdl(table: string = defaultTable): Ddl {
-  checkTable(table, 'schema: table');
-  return {
-    up: `ALTER TABLE \`${table}\`
+function createView({ records, view }: TableNames): string {
+  const instant = (column: string): string => `'1970-01-01' + INTERVAL ${column}_us MICROSECOND AS ${column}`;
+  const text = 'CONVERT(outcome_body USING utf8mb4)';
+  return `CREATE OR REPLACE VIEW ${view} AS
+SELECT LOWER(HEX(id)) AS record_id,
+  IF(state = 'in-progress' AND lease_end_us <= ${nowUs}, 'abandoned', state) AS state,
+  scope, operation, \`key\`, owner, method, path, event_id, attempt, revision, fingerprint,
+  ${['first_seen_at', 'last_seen_at', 'completed_at', 'lease_end', 'expires_at'].map(instant).join(', ')},
+  replay_count, conflict_count, conflict_fingerprints, timeline, outcome_kind,
+  JSON_VALUE(outcome_head, '$.status') AS status, JSON_EXTRACT(outcome_head, '$.headers') AS headers,
+  LENGTH(outcome_body) AS body_bytes, IF(JSON_VALID(${text}), ${text}, NULL) AS body_json
+FROM ${records}
+WHERE expires_at_us IS NULL OR expires_at_us > ${nowUs}`;
+}
+
+function createIndexes({ records }: TableNames): string {
+  return `ALTER TABLE ${records}
   ADD KEY operators_key (\`key\`(64)),
   ADD KEY operators_scope (scope(64), operation(64)),
-  ADD KEY operators_state (state, lease_end_us)`,
-    down: `ALTER TABLE \`${table}\` DROP KEY operators_key, DROP KEY operators_scope, DROP KEY operators_state`,
+  ADD KEY operators_state (state, lease_end_us)`;
+}
+
+/** The DDL for a table name of one's own. Throws a TypeError for a name that cannot be one. */
+export function schemaFor(options: TableOptions): MysqlSchema {
+  const names = tableNames(options);
+  return {
+    version,
+    up: `${createTable(names)};\n${createView(names)};\n`,
+    down: `DROP VIEW ${names.view};\nDROP TABLE ${names.records};\n`,
+    operators: {
+      up: `${createIndexes(names)};\n`,
+      down: `ALTER TABLE ${names.records} DROP KEY operators_key, DROP KEY operators_scope, DROP KEY operators_state;\n`,
+    },
   };
 }
 
-/** The DDL for one's own migration tool, for the default name: `up` makes the table of `version`, `down` removes it. */
-export const schema: { readonly version: number; readonly operatorIndexes: Ddl } & Ddl = {
-  version,
-  ...tableDdl(),
-  operatorIndexes: operatorIndexesDdl(),
-};
-
-/** What to migrate. */
-export interface MigrateOptions {
-  /** Default `oncekey_records`. */
-  readonly table?: string;
-  /** Whether to add the indexes that operators' searches use; default false. */
-  readonly operatorIndexes?: boolean;
-}
+/** The DDL for one's own migration tool: `up` makes the table of `version` and its view, `down` removes both. */
+export const schema: MysqlSchema = schemaFor({});
 
 /**
- * Makes the table if it is not there, and the operators' indexes where asked for. Safe to call at every start and from
- * several processes. Throws `store_unusable` when the table is of a newer schema or is not one of this library.
+ * Makes table and view if they are not there (and the operators' indexes, where asked for), and tells whether it did
+ * anything. Safe to call at every start and from several processes at once. Throws `store_unusable` when the database
+ * holds a newer schema, or a table of this name that is not one of this library.
  */
-export async function migrate(pool: MysqlPool, options: MigrateOptions = {}): Promise<void> {
-  const { table = defaultTable, operatorIndexes = false } = options;
+export async function migrate(
+  pool: MysqlPool,
+  options: MigrateOptions = {},
+): Promise<{ readonly kind: 'migrated' | 'current' }> {
   checkPool(pool);
-  checkTable(table, 'migrate: options.table');
-  const statement: Run = (spelled) => run(pool, spelled);
+  const names = tableNames(options);
+  const statement: Run = (one) => run(pool, one);
   try {
-    if ((await versionOf(statement, table)) === undefined) {
-      // Another process may be first: then the table is there, as it should be.
-      await statement({ sql: tableDdl(table).up.replace('CREATE TABLE', 'CREATE TABLE IF NOT EXISTS') });
-    }
-    await checkVersion(statement, table);
-    if (operatorIndexes && !(await hasOperatorIndexes(statement, table))) {
-      await statement({ sql: operatorIndexesDdl(table).up });
-    }
+    const made = await makeTable(statement, names);
+    const indexed = options.operators === true && (await makeIndexes(statement, names));
+    return { kind: made || indexed ? 'migrated' : 'current' };
   } catch (error) {
     throw storeError(error, 'start');
   }
 }
 
+async function makeTable(statement: Run, names: TableNames): Promise<boolean> {
+  const isThere = (await versionOf(statement, names)) !== undefined;
+  // Another process may be first meanwhile: then the table is there, as it should be.
+  if (!isThere) await statement({ sql: createTable(names).replace('CREATE TABLE', 'CREATE TABLE IF NOT EXISTS') });
+  await checkVersion(statement, names);
+  if (!isThere) await statement({ sql: createView(names) });
+  return !isThere;
+}
+
+async function makeIndexes(statement: Run, names: TableNames): Promise<boolean> {
+  const { rows } = await statement({
+    sql: `SELECT COUNT(*) FROM information_schema.statistics
+      WHERE table_schema = DATABASE() AND table_name = ${literal(names.table)} AND index_name = 'operators_key'`,
+  });
+  if (Number(rows[0]?.[0]) > 0) return false;
+  try {
+    await statement({ sql: createIndexes(names) });
+    return true;
+  } catch (error) {
+    // Another process was first.
+    if (numberOf(error) === duplicateKeyName) return false;
+    throw error;
+  }
+}
+
 /** Throws `store_unusable` unless the table is there and of this program's version. */
-export async function checkVersion(statement: Run, table: string): Promise<void> {
-  const found = await versionOf(statement, table);
+export async function checkVersion(statement: Run, names: TableNames): Promise<void> {
+  const found = await versionOf(statement, names);
+  const { table } = names;
   if (found === version) return;
   if (found === undefined) {
-    throw unusable(`there is no table ${table}; run the migration (migrate(pool), or oncekey migrate --store URL)`);
-  }
-  if (found > version) {
     throw unusable(
-      `table ${table} has schema version ${found}, this program knows up to ${version}; use a newer program`,
+      `there is no table ${table}; run \`oncekey migrate --store URL\` or migrate() once, then start again`,
     );
   }
-  throw unusable(`there is a table ${table} that is not one of this library; choose another table name`);
+  if (found > version) {
+    throw unusable(`${table} says schema version ${found}, this program knows up to ${version}; use a newer program`);
+  }
+  throw unusable(`${table} is not a table of this library; choose another table name`);
 }
 
 // 0 for a table of somebody else's.
-async function versionOf(statement: Run, table: string): Promise<number | undefined> {
+async function versionOf(statement: Run, { table }: TableNames): Promise<number | undefined> {
   const { rows } = await statement({
     sql: `SELECT table_comment FROM information_schema.tables
       WHERE table_schema = DATABASE() AND table_name = ${literal(table)}`,
@@ -158,12 +192,4 @@ async function versionOf(statement: Run, table: string): Promise<number | undefi
   if (found === undefined) return undefined;
   const [, number] = new RegExp(`^${comment}(\\d{1,9})$`).exec(String(found)) ?? [];
   return Number(number ?? 0);
-}
-
-async function hasOperatorIndexes(statement: Run, table: string): Promise<boolean> {
-  const { rows } = await statement({
-    sql: `SELECT index_name FROM information_schema.statistics
-      WHERE table_schema = DATABASE() AND table_name = ${literal(table)} AND index_name = 'operators_key'`,
-  });
-  return rows.length > 0;
 }

@@ -3,8 +3,8 @@
  * in it, for several they are a list that is joined by id. Both forms hold the same
  * conditions on each row. Knows no column but the id.
  */
-import type { MysqlValue } from './driver.ts';
-import type { Write } from './spelling.ts';
+import type { MysqlValue } from './client.ts';
+import type { Write } from './statement.ts';
 
 /** What stands for one of the values in SET or WHERE. */
 export type Given<Name extends string> = (name: Name) => string;

@@ -4,19 +4,14 @@
  */
 import type { Run } from './database.ts';
 import { unusable } from './failure.ts';
+import type { TableNames } from './names.ts';
 import { checkVersion } from './schema.ts';
-
-/** What a server takes. */
-export interface ServerLimits {
-  /** A statement's most bytes. */
-  readonly packetBytes: number;
-}
 
 /** The oldest servers whose CHECK constraints, SKIP LOCKED and JSON_VALUE this store can rely on. */
 const oldest = { mariadb: [10, 6, 0], mysql: [8, 0, 21] } as const;
 
-/** Throws `store_unusable` unless server, connections and table are as they must be. */
-export async function inspectServer(statement: Run, table: string): Promise<ServerLimits> {
+/** Answers how many bytes a statement may have. Throws `store_unusable` unless server, connections and table are as they must be. */
+export async function inspect(statement: Run, names: TableNames): Promise<number> {
   const { rows } = await statement({
     sql: 'SELECT @@version, @@autocommit, @@character_set_results, @@max_allowed_packet',
   });
@@ -28,8 +23,8 @@ export async function inspectServer(statement: Run, table: string): Promise<Serv
   if (String(charset) !== 'utf8mb4') {
     throw unusable(`connections of the pool read texts as ${String(charset)}; set the pool's charset to utf8mb4`);
   }
-  await checkVersion(statement, table);
-  return { packetBytes: Number(packetBytes) };
+  await checkVersion(statement, names);
+  return Number(packetBytes);
 }
 
 function checkServer(version: string): void {

@@ -4,7 +4,7 @@
  * escaping, so that neither `sql_mode` nor the connection's character set can change what
  * is stored, and nothing a caller gave is ever read as SQL.
  */
-import type { MysqlValue, Spelled } from './driver.ts';
+import type { MysqlValue, Spelled } from './client.ts';
 
 /** Takes a value and answers what stands for it in the text. */
 export type Write = (value: MysqlValue) => string;
@@ -38,7 +38,7 @@ export function literal(value: MysqlValue): string {
 /** How many bytes the literals of these take, about: each byte is two digits. */
 export function literalBytes(texts: readonly (string | Uint8Array | null)[]): number {
   let bytes = 0;
-  for (const text of texts) bytes += text === null ? 4 : 2 * text.length + 4;
+  for (const text of texts) bytes += text === null ? 4 : 2 * Buffer.byteLength(text) + 4;
   return bytes;
 }
 

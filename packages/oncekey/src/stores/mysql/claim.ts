@@ -10,7 +10,7 @@ import { type Claim, ClaimBatch } from './claim-batch.ts';
 import type { Database, Place } from './database.ts';
 import { amongIds, findRows, idBytes } from './reading.ts';
 import type { DecidingRow } from './rows.ts';
-import { type Write, living, microseconds, nowUs, spell } from './spelling.ts';
+import { type Write, living, microseconds, nowUs, spell } from './statement.ts';
 
 /** Nobody loses so often but by a fault. */
 const mostRounds = 20;

@@ -21,7 +21,7 @@ interface Watched {
 }
 
 /** Who watches what. */
-export class Polling {
+export class Watching {
   readonly #look: Look;
   readonly #watched = new Map<RecordId, Watched>();
   #pauseMs = firstPauseMs;
