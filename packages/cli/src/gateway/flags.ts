@@ -20,7 +20,12 @@ export interface Flag {
 export const flags: readonly Flag[] = [
   { name: 'upstream', value: 'URL', help: 'where requests go; path and query unchanged (required)' },
   { name: 'listen', value: 'HOST:PORT', help: 'where to listen', shownDefault: '127.0.0.1:8080' },
-  { name: 'store', value: 'URL', help: 'memory:, sqlite:PATH or postgres://…', shownDefault: 'sqlite:oncekey.db' },
+  {
+    name: 'store',
+    value: 'URL',
+    help: 'memory:, sqlite:PATH, postgres://… or mysql://…',
+    shownDefault: 'sqlite:oncekey.db',
+  },
   { name: 'hot', value: 'URL', help: 'a Redis in front of --store (not part of this version)' },
   { name: 'profile', value: 'NAME', help: 'safe, stripe, offline-pos, two-tier or bank', shownDefault: 'safe' },
   {

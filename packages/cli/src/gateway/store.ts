@@ -6,7 +6,7 @@
 import { memory, type Store } from 'oncekey';
 import { Refusal, reasonOf } from '../refusal.ts';
 
-const notYet: ReadonlySet<string> = new Set(['json-file', 'redis', 'rediss', 'redis+cluster', 'mysql']);
+const notYet: ReadonlySet<string> = new Set(['json-file', 'redis', 'rediss', 'redis+cluster']);
 
 /** By scheme: opens what the URL names, loading its driver only now. Each checks before it answers. */
 const openers: ReadonlyMap<string, (url: string) => Promise<Store>> = new Map([
@@ -14,9 +14,10 @@ const openers: ReadonlyMap<string, (url: string) => Promise<Store>> = new Map([
   ['sqlite', openSqlite],
   ['postgres', openPostgres],
   ['postgresql', openPostgres],
+  ['mysql', openMysql],
 ]);
 
-const wanted = 'memory:, sqlite:PATH or postgres://…';
+const wanted = 'memory:, sqlite:PATH, postgres://… or mysql://…';
 
 /** Opens and checks it. Throws a `Refusal`. */
 export async function openStore(url: string): Promise<Store> {
@@ -50,4 +51,8 @@ async function openSqlite(url: string): Promise<Store> {
 
 async function openPostgres(url: string): Promise<Store> {
   return (await import('../stores/postgres.ts')).openPostgres(url);
+}
+
+async function openMysql(url: string): Promise<Store> {
+  return (await import('../stores/mysql.ts')).openMysql(url);
 }

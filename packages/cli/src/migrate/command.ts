@@ -27,7 +27,7 @@ interface Options {
 export function migrateCommand(): Command {
   return new Command('migrate')
     .description('make the tables of a store, or print their DDL')
-    .addOption(new Option('--store <URL>', 'postgres://… or sqlite:PATH').env('ONCEKEY_STORE'))
+    .addOption(new Option('--store <URL>', 'postgres://…, mysql://… or sqlite:PATH').env('ONCEKEY_STORE'))
     .option('--print', 'write the statements to standard output and connect to nothing')
     .option('--operators', 'the indexes for people who search')
     .option('--down', 'with --print: the way back')

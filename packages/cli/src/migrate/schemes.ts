@@ -47,6 +47,35 @@ const postgresMigrator: Migrator = {
   },
 };
 
+const mysqlMigrator: Migrator = {
+  async print(url, { operators, down }) {
+    const { schemaFor } = await import('oncekey/mysql');
+    const { tablesOf } = await import('../stores/mysql.ts');
+    const schema = schemaFor(tablesOf(url));
+    const migration = operators ? schema.operators : schema;
+    return down ? migration.down : migration.up;
+  },
+  async run(url, operators) {
+    const { migrate, schema } = await import('oncekey/mysql');
+    const { targetOf } = await import('../stores/mysql.ts');
+    const { pool, tables } = targetOf(url);
+    try {
+      const { kind } = await migrate(pool, tables);
+      const said =
+        kind === 'migrated'
+          ? `made the tables of version ${schema.version}`
+          : `version ${schema.version} is there already`;
+      if (!operators) return said;
+      const indexes = await migrate(pool, { ...tables, operators });
+      return indexes.kind === 'migrated'
+        ? `${said}; made the operators' indexes`
+        : `${said}, with the operators' indexes`;
+    } finally {
+      await pool.end();
+    }
+  },
+};
+
 const sqliteMigrator: Migrator = {
   async print(_url, { operators, down }) {
     if (operators) throw new Refusal('--operators: sqlite: has no indexes of its own for operators');
@@ -69,6 +98,7 @@ const sqliteMigrator: Migrator = {
 const migrators: ReadonlyMap<string, Migrator> = new Map([
   ['postgres', postgresMigrator],
   ['postgresql', postgresMigrator],
+  ['mysql', mysqlMigrator],
   ['sqlite', sqliteMigrator],
 ]);
 
