@@ -35,7 +35,14 @@ const rows: readonly (readonly [begins: string, row: Row])[] = [
   ['stores/cached.ts', { own: ['core/'], libraries: ['lru-cache'], node: true }],
   ['stores/', { own: ['core/'], libraries: [], node: true }],
   ['http/', { own: ['core/', 'http/', 'protocol.ts'], libraries: ['structured-headers'], node: true }],
-  ['testing/', { own: ['core/', 'testing/', 'stores/memory.ts', 'stores/stored-form/'], libraries: [], node: true }],
+  [
+    'testing/',
+    {
+      own: ['core/', 'testing/', 'http/options.ts', 'stores/memory.ts', 'stores/stored-form/'],
+      libraries: [],
+      node: true,
+    },
+  ],
   ['client/', { own: ['client/', 'protocol.ts'], libraries: ['idb'], node: false }],
   ['jobs/', { own: ['core/', 'jobs/'], libraries: [], node: true }],
   [

@@ -74,6 +74,7 @@ class Rest {
   readonly #tape: Tape;
   #bytesLeft: number | null;
   #gone = false;
+  #over = false;
   #settled: Send | undefined;
 
   constructor(reader: ReadableStreamDefaultReader<Uint8Array>, tape: Tape, length: number | null) {
@@ -84,31 +85,31 @@ class Rest {
 
   stream(early: readonly Uint8Array[], pending: Promise<Read>, keepAlive: KeepAlive): ReadableStream {
     let next: Promise<Read> | undefined = pending;
-    let turn: Promise<void> = Promise.resolve();
     let finished: () => void = () => undefined;
     keepAlive(new Promise<void>((resolve) => (finished = resolve)));
+    // One read at a time, also when the client leaves in the middle of one.
+    let turn: Promise<void> = Promise.resolve();
     const advance = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
-      const read = await (next ?? this.#reader.read());
-      next = undefined;
-      if (!(await this.#take(read, controller))) finished();
+      try {
+        const read = await (next ?? this.#reader.read());
+        next = undefined;
+        if (await this.#take(read, controller)) return;
+      } catch (error) {
+        await this.#break();
+        if (!this.#gone) controller.error(error);
+      }
+      this.#over = true;
+      finished();
     };
     return new ReadableStream<Uint8Array>({
       start: async (controller) => {
         for (const bytes of early) await this.#give(bytes, controller);
       },
-      pull: (controller) => {
-        turn = advance(controller).catch(async (error: unknown) => {
-          await this.#tape.cut();
-          finished();
-          controller.error(error);
-        });
-        return turn;
-      },
+      pull: (controller) => (turn = advance(controller)),
       cancel: async () => {
         this.#gone = true;
-        // What is being read now is taped there, and must not be taped twice.
         await turn;
-        await this.#drain(next).finally(finished);
+        if (!this.#over) await this.#drain(next).finally(finished);
       },
     });
   }
@@ -141,9 +142,15 @@ class Rest {
       for (; !read.done; read = await this.#reader.read()) this.#tape.chunk(read.value);
       this.#settled ??= await this.#tape.end(true);
     } catch {
-      // The handler's own stream broke: what the answer was will not be known.
-      await this.#tape.cut();
+      await this.#break();
     }
+  }
+
+  /** The handler's own stream broke: what the answer was will not be known, unless it was complete. */
+  async #break(): Promise<void> {
+    if (this.#settled !== undefined) return;
+    this.#settled = 'break';
+    await this.#tape.cut();
   }
 }
 

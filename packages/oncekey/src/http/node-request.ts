@@ -70,8 +70,10 @@ function linesOf(raw: readonly string[], name: string): readonly string[] {
 }
 
 function readBody(request: IncomingMessage, parsed: Parsed, limitBytes: number): MaybePromise<AskBody> {
-  if (request.readableDidRead || request.readableEnded) return alreadyRead(parsed);
   const length = linesOf(request.rawHeaders, 'content-length')[0];
+  if (request.readableDidRead || request.readableEnded) {
+    return Number(length ?? 0) > limitBytes ? tooLarge : alreadyRead(parsed, limitBytes);
+  }
   if (length === undefined && linesOf(request.rawHeaders, 'transfer-encoding').length === 0) return bytesOf(noBytes);
   if (Number(length ?? 0) > limitBytes) return tooLarge;
   if (Number(length ?? 1) === 0) return bytesOf(noBytes);
@@ -84,11 +86,10 @@ function readBody(request: IncomingMessage, parsed: Parsed, limitBytes: number):
   });
 }
 
-function alreadyRead({ body, rawBody }: Parsed): AskBody {
-  if (rawBody instanceof Uint8Array) return bytesOf(rawBody);
-  if (body instanceof Uint8Array) return bytesOf(body);
-  if (typeof body === 'string') return bytesOf(Buffer.from(body));
-  return { kind: 'parsed', value: body };
+function alreadyRead({ body, rawBody }: Parsed, limitBytes: number): AskBody {
+  const bytes = rawBody instanceof Uint8Array ? rawBody : typeof body === 'string' ? Buffer.from(body) : body;
+  if (!(bytes instanceof Uint8Array)) return { kind: 'parsed', value: body };
+  return bytes.length > limitBytes ? tooLarge : bytesOf(bytes);
 }
 
 function bytesOf(bytes: Uint8Array): AskBody {

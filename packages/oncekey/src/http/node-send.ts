@@ -47,10 +47,15 @@ function flat(headers: Answer['headers']): string[] {
 }
 
 function namesRepeat(headers: Answer['headers']): boolean {
-  if (headers.length < 2) return false;
-  const names = new Set<string>();
-  for (const [name] of headers) names.add(name.toLowerCase());
-  return names.size < headers.length;
+  for (let at = 1; at < headers.length; at++) {
+    const name = headers[at]?.[0] ?? '';
+    for (let before = 0; before < at; before++) {
+      const other = headers[before]?.[0] ?? '';
+      // The length decides nearly always, and costs nothing.
+      if (name.length === other.length && name.toLowerCase() === other.toLowerCase()) return true;
+    }
+  }
+  return false;
 }
 
 function setLines(response: ServerResponse, headers: Answer['headers']): void {

@@ -9,7 +9,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { currentWork } from '../../src/core/work.ts';
 import { idempotency } from '../../src/http/fastify.ts';
 import { memory } from '../../src/stores/memory.ts';
-import { send, type Reply, type Sent } from './rig.ts';
+import { gate, requestBytes, send, Wire, type Reply, type Sent } from './rig.ts';
 
 const order: Sent = {
   path: '/orders?a=1',
@@ -136,6 +136,27 @@ describe.each(versions)('%s', (_, create) => {
     const put: Sent = { method: 'PUT', path: '/put', key: 'put' };
     await send(port, put);
     expect((await send(port, put)).header('x-again')).toBe('true');
+  });
+
+  it('sends the head of a stream with its first chunk, as it does unprotected', async () => {
+    for (const protectedToo of [false, true]) {
+      const held = gate();
+      const made = create();
+      if (protectedToo) await made.register(protect());
+      made.post('/orders', (_request, reply) => {
+        async function* late(): AsyncGenerator<Buffer> {
+          await held.opened;
+          yield Buffer.from('late');
+        }
+        return reply.send(Readable.from(late(), { objectMode: false }));
+      });
+      const wire = new Wire(await listen(made));
+      wire.write(requestBytes(order));
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      expect(wire.seen).toBe('');
+      held.open();
+      await expect.poll(() => wire.reply.body.toString()).toBe('late');
+    }
   });
 
   it('may be registered twice on the way of one request', async () => {

@@ -68,6 +68,24 @@ describe('answers', () => {
   });
 });
 
+describe('a 205', () => {
+  it('ends by closing the connection, as it does unprotected, and is replayed with a length', async () => {
+    const bare = await serve(
+      quiet()
+        .use((context) => void (context.status = 205))
+        .callback() as RequestListener,
+    );
+    const port = await start((context) => (context.status = 205));
+    const replies = [await send(bare, order), await send(port, order), await send(port, order)];
+    expect(replies.map(({ status, whole }) => [status, whole])).toEqual([
+      [205, false],
+      [205, false],
+      [205, true],
+    ]);
+    expect(replies[2]?.header('idempotent-replayed')).toBe('true');
+  });
+});
+
 describe('a client that leaves', () => {
   it.each<[string, unknown]>([
     ['text', 'made'],

@@ -203,23 +203,6 @@ describe('what a handler sees', () => {
     }
   });
 
-  it('reads a chunked body that trickles', async () => {
-    const { port } = await start(async (request, response) => response.end(await textOf(request)));
-    const trickle = (parts: string[]) =>
-      exchange(port, async (socket) => {
-        socket.write(
-          'POST / HTTP/1.1\r\nHost: t\r\nConnection: close\r\nIdempotency-Key: k\r\nTransfer-Encoding: chunked\r\n\r\n',
-        );
-        for (const part of [...parts, '0\r\n\r\n']) {
-          await new Promise((resolve) => setTimeout(resolve, 5));
-          socket.write(part);
-        }
-      });
-    const first = await trickle(['3\r\nabc\r\n', '2\r\nde\r\n']);
-    expect(first.body.toString()).toBe('abcde');
-    expectReplay(first, await trickle(['5\r\nabcde\r\n']));
-  });
-
   it('sees a head that was sent, also while it is held back', async () => {
     const seen: unknown[] = [];
     const { port } = await start(
@@ -281,63 +264,6 @@ describe('what a handler sees', () => {
 });
 
 describe('who is let through', () => {
-  it('passes other methods and requests without a key', async () => {
-    const { port, runs } = await start((request, response) => response.end(request.method));
-    for (const method of ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']) {
-      await send(port, { method, key: 'k' });
-      expect((await send(port, { method, key: 'k' })).header('idempotent-replayed')).toBeUndefined();
-    }
-    await send(port, {});
-    await send(port, {});
-    expect(runs()).toBe(12);
-  });
-
-  it('refuses what is no key, and counts lines', async () => {
-    const { port, runs } = await start((_, response) => response.end());
-    for (const headers of [
-      [['Idempotency-Key', 'a b']],
-      [['Idempotency-Key', '']],
-      [
-        ['Idempotency-Key', 'k'],
-        ['idempotency-key', 'k'],
-      ],
-    ] as [string, string][][]) {
-      const reply = await send(port, { headers });
-      expect(reply.status).toBe(400);
-      expect(reply.header('cache-control')).toBe('no-store');
-      expect(JSON.parse(reply.body.toString())).toMatchObject({
-        code: 'idempotency_key_invalid',
-        advice: 'use-new-key',
-      });
-    }
-    expect(runs()).toBe(0);
-  });
-
-  it('keeps scopes apart, and refuses where there is none', async () => {
-    const { port, runs } = await start((request, response) => response.end(request.headers.authorization), {
-      scope: (request) => request.headers.authorization,
-    });
-    for (const who of ['a', 'b']) {
-      const reply = await send(port, { key: 'k', headers: [['Authorization', who]] });
-      expect(reply.body.toString()).toBe(who);
-    }
-    expect((await send(port, { key: 'k' })).status).toBe(400);
-    expect((await send(port, { key: 'k', headers: [['Authorization', ' ']] })).status).toBe(400);
-    expect(runs()).toBe(2);
-  });
-
-  it('refuses a key that comes with another request', async () => {
-    const { port, runs } = await start((_, response) => response.end());
-    const json: [string, string][] = [['Content-Type', 'application/json']];
-    const base = { key: 'k', path: '/a?b=1', headers: json, body: '{"x":1,"y":2}' };
-    await send(port, base);
-    expect((await send(port, { ...base, body: '{ "y": 2, "x": 1 }' })).header('idempotent-replayed')).toBe('true');
-    for (const other of [{ body: '{"x":2}' }, { path: '/a?b=2' }, { method: 'PATCH' }, { headers: [] }]) {
-      expect((await send(port, { ...base, ...other })).status).toBe(422);
-    }
-    expect(runs()).toBe(1);
-  });
-
   it('refuses a body over the cap and closes, declared or not', async () => {
     const { port, runs } = await start((_, response) => response.end(), { maxRequestBytes: 1000 });
     expect((await send(port, { key: 'a', body: 'x'.repeat(1000) })).status).toBe(200);
@@ -353,76 +279,7 @@ describe('who is let through', () => {
   });
 });
 
-describe('duplicates while the first runs', () => {
-  it('run once, whoever many come', async () => {
-    const { opened, open } = gate();
-    const { port, runs } = await start(async (_, response) => {
-      await opened;
-      response.end('done');
-    });
-    const first = send(port, { key: 'k' });
-    const others = await Promise.all(Array.from({ length: 50 }, () => waitFor409(port)));
-    expect(new Set(others.map(({ status }) => status))).toEqual(new Set([409]));
-    expect(others[0]?.header('retry-after')).toBe('1');
-    open();
-    expectReplay(await first, await send(port, { key: 'k' }));
-    expect(runs()).toBe(1);
-  });
-
-  it('wait and get the replay', async () => {
-    const { opened, open } = gate();
-    const { port, runs } = await start(
-      async (_, response) => {
-        await opened;
-        response.end('done');
-      },
-      { inProgress: 'wait' },
-    );
-    const all = Array.from({ length: 10 }, () => send(port, { key: 'k' }));
-    open();
-    const replies = await Promise.all(all);
-    expect(replies.filter((reply) => reply.header('idempotent-replayed') === 'true')).toHaveLength(9);
-    expect(new Set(replies.map(({ body }) => body.toString()))).toEqual(new Set(['done']));
-    expect(runs()).toBe(1);
-  });
-
-  async function waitFor409(port: number): Promise<Reply> {
-    return send(port, { key: 'k' });
-  }
-});
-
 describe('what is kept', () => {
-  it.each([
-    [401, 2],
-    [403, 2],
-    [409, 2],
-    [429, 2],
-    [503, 2],
-    [200, 1],
-    [400, 1],
-    [404, 1],
-    [500, 1],
-    [502, 1],
-  ])('status %i: %i runs', async (status, expected) => {
-    const { port, runs } = await start((_, response) => {
-      response.statusCode = status;
-      response.end();
-    });
-    await send(port, { key: 'k' });
-    await send(port, { key: 'k' });
-    expect(runs()).toBe(expected);
-  });
-
-  it('releases what the work declares not to have happened', async () => {
-    const { port, runs } = await start((_, response) => {
-      currentWork()?.release();
-      response.end();
-    });
-    await send(port, { key: 'k' });
-    await send(port, { key: 'k' });
-    expect(runs()).toBe(2);
-  });
-
   it.each([
     [
       'thrown',
@@ -446,82 +303,9 @@ describe('what is kept', () => {
     expect(runs()).toBe(1);
     expect(errors).toMatchObject([{ message: 'boom' }]);
   });
-
-  it('leaves a tombstone of what is too large, streamed untouched the first time', async () => {
-    const big = randomBytes(3000);
-    const { port, runs } = await start((_, response) => response.end(big), { maxResponseBytes: 2999 });
-    expect((await send(port, { key: 'k' })).body.equals(big)).toBe(true);
-    const again = await send(port, { key: 'k' });
-    expect(again.status).toBe(409);
-    expect(JSON.parse(again.body.toString())).toMatchObject({ code: 'idempotency_outcome_not_kept' });
-    expect(runs()).toBe(1);
-  });
-
-  it('gives status and headers of what is too large, where that was chosen', async () => {
-    const { port } = await start(
-      (_, response) => {
-        response.writeHead(201, { Location: '/1' });
-        response.end(randomBytes(10));
-      },
-      { maxResponseBytes: 9, oversize: 'status-only' },
-    );
-    await send(port, { key: 'k' });
-    const again = await send(port, { key: 'k' });
-    expect([again.status, again.header('location'), again.body.length]).toEqual([201, '/1', 0]);
-    expect(again.header('idempotent-replayed')).toBe('true');
-  });
-
-  it('leaves a tombstone of an event stream', async () => {
-    const { port, runs } = await start((_, response) => {
-      response.writeHead(200, { 'Content-Type': 'text/event-stream' });
-      response.write('data: 1\n\n');
-      response.end();
-    });
-    expect((await send(port, { key: 'k' })).body.toString()).toBe('data: 1\n\n');
-    expect((await send(port, { key: 'k' })).status).toBe(409);
-    expect(runs()).toBe(1);
-  });
-
-  it('never keeps what belongs to one client or one moment', async () => {
-    const { port } = await start((_, response) => {
-      response.setHeader('Set-Cookie', ['a=1', 'b=2']);
-      response.setHeader('Access-Control-Allow-Origin', 'https://a.example');
-      response.setHeader('X-Request-Id', '1');
-      response.setHeader('Connection', 'close, X-Hop');
-      response.setHeader('X-Hop', '1');
-      response.setHeader('X-Kept', '1');
-      response.end('x');
-    });
-    const first = await send(port, { key: 'k' });
-    expect(first.all('set-cookie')).toEqual(['a=1', 'b=2']);
-    const again = await send(port, { key: 'k' });
-    expect(kept(again)).toEqual([
-      ['x-kept', '1'],
-      ['idempotent-replayed', 'true'],
-    ]);
-  });
 });
 
 describe('clients that leave', () => {
-  it('find the outcome when they come back, though nobody read the answer', async () => {
-    const { opened, open } = gate();
-    const finished = gate();
-    const { port, runs } = await start(async (request, response) => {
-      await once(request.socket, 'close');
-      open();
-      response.end('made', () => undefined);
-      finished.open();
-    });
-    const socket = connect(port, '127.0.0.1', () => socket.end(requestBytes({ key: 'k' })));
-    socket.on('error', () => undefined);
-    setTimeout(() => socket.destroy(), 30);
-    await opened;
-    await finished.opened;
-    const again = await send(port, { key: 'k' });
-    expect([again.header('idempotent-replayed'), again.body.toString()]).toEqual(['true', 'made']);
-    expect(runs()).toBe(1);
-  });
-
   it('find the whole outcome of a handler that goes on writing', async () => {
     const finished = gate();
     const { port, runs } = await start(async (request, response) => {
@@ -579,19 +363,6 @@ describe('clients that leave', () => {
     expect(runs()).toBe(1);
   });
 
-  it('leave nothing behind when their request was not whole', async () => {
-    const { port, runs } = await start((_, response) => response.end('x'));
-    await new Promise<void>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => {
-        socket.write('POST / HTTP/1.1\r\nHost: t\r\nIdempotency-Key: k\r\nContent-Length: 100\r\n\r\nhalf');
-        setTimeout(() => socket.destroy(), 20);
-      });
-      socket.on('close', () => resolve());
-    });
-    expect((await send(port, { key: 'k' })).header('idempotent-replayed')).toBeUndefined();
-    expect(runs()).toBe(1);
-  });
-
   function code(reply: Reply): string {
     return (JSON.parse(reply.body.toString() || '{}') as { code: string }).code;
   }
@@ -616,59 +387,6 @@ describe('clients that leave', () => {
   }
 });
 
-describe('a store that fails', () => {
-  it('at claim: 503, and nothing runs', async () => {
-    const { port, runs } = await start((_, response) => response.end(), { store: broken(memory(), ['claim']) });
-    const reply = await send(port, { key: 'k' });
-    expect(reply.status).toBe(503);
-    expect(reply.header('retry-after')).toBe('1');
-    expect(runs()).toBe(0);
-  });
-
-  it('at claim, opted in: runs and says so', async () => {
-    const { port, runs } = await start((_, response) => response.end('ran'), {
-      store: broken(memory(), ['claim']),
-      storeDown: 'pass',
-    });
-    const reply = await send(port, { key: 'k' });
-    expect([reply.status, reply.header('idempotency-unprotected')]).toEqual([200, 'store-unavailable']);
-    expect(runs()).toBe(1);
-  });
-
-  it('at completion: the answer goes out after the store timeout', async () => {
-    const events: OnceEvent[] = [];
-    const { port } = await start((_, response) => response.end('ran'), {
-      store: broken(memory(), ['complete']),
-      storeTimeoutMs: 50,
-      onEvent: (event) => events.push(event),
-    });
-    expect((await send(port, { key: 'k' })).body.toString()).toBe('ran');
-    expect(events.map(({ kind }) => kind)).toContain('unrecorded');
-  });
-
-  it('at completion, by choice: the connection breaks', async () => {
-    const { port } = await start(
-      (_, response) => {
-        response.write('half ');
-        response.end('whole');
-      },
-      { store: broken(memory(), ['complete']), storeTimeoutMs: 50, unrecorded: 'break' },
-    );
-    expect((await send(port, { key: 'k' })).whole).toBe(false);
-  });
-
-  it('at release: the answer goes out', async () => {
-    const { port } = await start(
-      (_, response) => {
-        response.statusCode = 503;
-        response.end('busy');
-      },
-      { store: broken(memory(), ['release']), storeTimeoutMs: 50 },
-    );
-    expect((await send(port, { key: 'k' })).body.toString()).toBe('busy');
-  });
-});
-
 describe('an owner that lost its lease', () => {
   it('answers as a duplicate would when nothing was sent', async () => {
     const store = memory();
@@ -685,73 +403,6 @@ describe('an owner that lost its lease', () => {
     expect(reply.body.toString()).toContain('idempotency_in_progress');
     expect(reply.lines.map(([name]) => name)).not.toContain('x-mine');
     expect(reply.lines.map(([name]) => name)).not.toContain('x-also-mine');
-  });
-
-  it('breaks its answer when it was begun', async () => {
-    const store = memory();
-    const { port } = await start(
-      (_, response) => {
-        response.write('stale ');
-        response.end('answer');
-      },
-      { store: { ...store, complete: () => ({ kind: 'lost' }) } },
-    );
-    expect((await send(port, { key: 'k' })).whole).toBe(false);
-  });
-});
-
-describe('what is held back', () => {
-  it('is the end marker, and nothing else', async () => {
-    const { opened, open } = gate();
-    const store = memory();
-    const complete: Store['complete'] = async (ask) => {
-      await opened;
-      return store.complete(ask);
-    };
-    const { port } = await start(
-      (_, response) => {
-        response.write('one ');
-        response.end('two');
-      },
-      { store: { ...store, complete } },
-    );
-    let bytes = '';
-    const reply = exchange(port, (socket) => {
-      socket.on('data', (chunk: Buffer) => {
-        bytes += chunk.toString();
-      });
-      socket.write(requestBytes({ key: 'k' }));
-    });
-    await expect.poll(() => bytes).toContain('two');
-    expect(bytes).not.toContain('0\r\n\r\n');
-    open();
-    expect((await reply).whole).toBe(true);
-  });
-
-  it('is the whole of a single end, head included', async () => {
-    const { opened, open } = gate();
-    const claimed = gate();
-    const store = memory();
-    const complete: Store['complete'] = async (ask) => {
-      claimed.open();
-      await opened;
-      return store.complete(ask);
-    };
-    const { port } = await start((_, response) => response.writeHead(201, { 'x-a': '1' }).end('whole'), {
-      store: { ...store, complete },
-    });
-    let bytes = '';
-    const reply = exchange(port, (socket) => {
-      socket.on('data', (chunk: Buffer) => {
-        bytes += chunk.toString();
-      });
-      socket.write(requestBytes({ key: 'k' }));
-    });
-    await claimed.opened;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(bytes).toBe('');
-    open();
-    expect((await reply).body.toString()).toBe('whole');
   });
 });
 
@@ -779,16 +430,6 @@ describe('observing', () => {
   });
 });
 
-describe('echo', () => {
-  it('tells key and retention on first answers and replays', async () => {
-    const { port } = await start((_, response) => response.end('x'), { echoKey: true, retentionMs: 90_000 });
-    for (let time = 0; time < 2; time++) {
-      const reply = await send(port, { key: 'k' });
-      expect([reply.header('idempotency-key'), reply.header('idempotency-retention')]).toEqual(['"k"', '90']);
-    }
-  });
-});
-
 /** The same store, but every call answers later. */
 function slow(store: Store): Store {
   const later = async <T>(call: () => T): Promise<Awaited<T>> => {
@@ -802,12 +443,4 @@ function slow(store: Store): Store {
     release: (id, token, keepMs) => later(() => store.release(id, token, keepMs)),
     read: (id) => later(() => store.read(id)),
   };
-}
-
-/** The same store, but the named calls fail. */
-function broken(store: Store, calls: readonly (keyof Store)[]): Store {
-  const fail = (): never => {
-    throw new Error('the store is down');
-  };
-  return { ...store, ...Object.fromEntries(calls.map((call) => [call, fail])) };
 }
