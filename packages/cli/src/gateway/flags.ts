@@ -23,7 +23,7 @@ export const flags: readonly Flag[] = [
   {
     name: 'store',
     value: 'URL',
-    help: 'memory:, sqlite:PATH, postgres://… or mysql://…',
+    help: 'memory:, sqlite:PATH, postgres://…, mysql://…, redis://… or redis+cluster://…',
     shownDefault: 'sqlite:oncekey.db',
   },
   { name: 'hot', value: 'URL', help: 'a Redis in front of --store (not part of this version)' },

@@ -6,7 +6,7 @@
 import { memory, type Store } from 'oncekey';
 import { Refusal, reasonOf } from '../refusal.ts';
 
-const notYet: ReadonlySet<string> = new Set(['json-file', 'redis', 'rediss', 'redis+cluster']);
+const notYet: ReadonlySet<string> = new Set(['json-file']);
 
 /** By scheme: opens what the URL names, loading its driver only now. Each checks before it answers. */
 const openers: ReadonlyMap<string, (url: string) => Promise<Store>> = new Map([
@@ -15,9 +15,12 @@ const openers: ReadonlyMap<string, (url: string) => Promise<Store>> = new Map([
   ['postgres', openPostgres],
   ['postgresql', openPostgres],
   ['mysql', openMysql],
+  ['redis', openRedis],
+  ['rediss', openRedis],
+  ['redis+cluster', openRedis],
 ]);
 
-const wanted = 'memory:, sqlite:PATH, postgres://… or mysql://…';
+const wanted = 'memory:, sqlite:PATH, postgres://…, mysql://…, redis://…, rediss://… or redis+cluster://HOST:PORT,…';
 
 /** Opens and checks it. Throws a `Refusal`. */
 export async function openStore(url: string): Promise<Store> {
@@ -55,4 +58,8 @@ async function openPostgres(url: string): Promise<Store> {
 
 async function openMysql(url: string): Promise<Store> {
   return (await import('../stores/mysql.ts')).openMysql(url);
+}
+
+async function openRedis(url: string): Promise<Store> {
+  return (await import('../stores/redis.ts')).openRedis(url);
 }
