@@ -9,8 +9,22 @@ import { unreadable } from '../stored-form/checked-outcome.ts';
 export type Width = 1 | 2 | 3 | 4 | 6;
 
 const firstBytes = 4096;
+// The first byte of a text: its length, or one of these.
 const none = 0xff;
 const long = 0xfe;
+const uuid = 0xfd;
+const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Whether the text is a UUID as it is usually written. */
+export function isUuid(text: string): boolean {
+  return text.length === 36 && uuidForm.test(text);
+}
+
+/** A UUID as it is usually written. */
+export function uuidText(bytes: Buffer): string {
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
 
 /** Grows as it is written; `written` hands out a copy, so that one serves all calls of a process. */
 export class ByteWriter {
@@ -61,10 +75,16 @@ export class ByteWriter {
     return this;
   }
 
-  /** A text that may be null, in one byte more than it has where it is short. */
+  /** A UUID as its sixteen bytes. */
+  uuid(text: string): this {
+    return this.hex(text.replaceAll('-', ''));
+  }
+
+  /** A text that may be null, in one byte more than it has where it is short; keys are often UUIDs and take seventeen. */
   text(text: string | null): this {
     if (text === null) return this.number(none, 1);
-    const isShort = text.length * 3 < long || Buffer.byteLength(text) < long;
+    if (isUuid(text)) return this.number(uuid, 1).uuid(text);
+    const isShort = text.length * 3 < uuid || Buffer.byteLength(text) < uuid;
     if (isShort) return this.piece(1, 'a label', () => this.rawText(text));
     return this.number(long, 1).piece(4, 'a label', () => this.rawText(text));
   }
@@ -123,6 +143,7 @@ export class ByteReader {
   text(): string | null {
     const length = this.number(1);
     if (length === none) return null;
+    if (length === uuid) return uuidText(this.raw(16));
     return (length === long ? this.piece(4) : this.raw(length)).toString('utf8');
   }
 
@@ -137,4 +158,9 @@ export class ByteReader {
     if (this.#at > this.#bytes.length) throw unreadable('it ends too early');
     return at;
   }
+}
+
+/** Bytes without Node's own kind of buffer around them. */
+export function plain(bytes: Buffer): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -15,6 +15,7 @@ import {
 } from '../../core/store.ts';
 import type { Searched } from '../in-process/record-rules.ts';
 import type { Call } from './calls.ts';
+import { writeOutcome } from './outcome.ts';
 import { writeFingerprint } from './packed.ts';
 import {
   openRecord,
@@ -23,7 +24,6 @@ import {
   wholeMs,
   writeDetail,
   writeDuration,
-  writeOutcome,
   writePersonalFacts,
   writeRecord,
 } from './record.ts';

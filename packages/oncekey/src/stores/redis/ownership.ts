@@ -18,6 +18,7 @@ import type {
 } from '../../core/store.ts';
 import { ByteReader } from './bytes.ts';
 import type { Call } from './calls.ts';
+import { writeOutcome } from './outcome.ts';
 import { writeToken } from './packed.ts';
 import {
   fingerprintOf,
@@ -29,7 +30,6 @@ import {
   wholeMs,
   writeDuration,
   writeFacts,
-  writeOutcome,
   writeStep,
 } from './record.ts';
 

@@ -5,9 +5,8 @@
  */
 import type { Fingerprint, Token } from '../../core/store.ts';
 import { unreadable } from '../stored-form/checked-outcome.ts';
-import type { ByteWriter } from './bytes.ts';
+import { isUuid, uuidText, type ByteWriter } from './bytes.ts';
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const digest = /^(?!foreign:)([\x20-\x7e]*):([0-9a-f]{64})$/;
 /** Begins a packed form; texts that begin with it are not packed and are marked themselves. */
 const packedMark = 0;
@@ -16,7 +15,7 @@ const plainMark = 1;
 /** Writes a token. An empty one is nobody's. */
 export function writeToken(writer: ByteWriter, token: Token): void {
   writer.piece(1, 'the token', () => {
-    if (token.length === 36 && uuid.test(token)) writer.number(packedMark, 1).hex(token.replaceAll('-', ''));
+    if (isUuid(token)) writer.number(packedMark, 1).uuid(token);
     else writer.rawText(token);
   });
 }
@@ -25,9 +24,8 @@ export function writeToken(writer: ByteWriter, token: Token): void {
 export function readToken(packed: Buffer): Token | null {
   if (packed.length === 0) return null;
   if (packed[0] !== packedMark) return packed.toString('utf8');
-  const hex = packed.toString('hex', 1);
-  if (hex.length !== 32) throw unreadable('its token is damaged');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  if (packed.length !== 17) throw unreadable('its token is damaged');
+  return uuidText(packed.subarray(1));
 }
 
 /** Writes a fingerprint or null. */

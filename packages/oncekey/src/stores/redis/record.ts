@@ -10,8 +10,9 @@
  */
 import type { Outcome } from '../../core/outcome.ts';
 import type { DurationMs, Labels, RecordId, SavedStep, StoredRecord, TimelineEvent } from '../../core/store.ts';
-import { joinChecked, splitChecked, unreadable } from '../stored-form/checked-outcome.ts';
-import { ByteReader, type ByteWriter } from './bytes.ts';
+import { unreadable } from '../stored-form/checked-outcome.ts';
+import { ByteReader, plain, type ByteWriter } from './bytes.ts';
+import { readOutcome, writeOutcome } from './outcome.ts';
 import { readFingerprint, readToken, writeFingerprint, writeToken } from './packed.ts';
 
 /** The first byte of a record: the version of this layout (1) in its upper half, the state in its lower. */
@@ -22,7 +23,6 @@ const longestMs = 2 ** 47;
 /** A longer detail of an event is cut. */
 const longestDetail = 300;
 
-const outcomeKinds = ['answer', 'value', 'failure', 'not-kept'] as const;
 const eventKinds = ['replay', 'conflict', 'resolved', 'erased'] as const;
 
 /** A duration as it travels: one higher than it is, 0 for ever. Whole milliseconds, rounded up. */
@@ -49,14 +49,6 @@ export function writePersonalFacts(writer: ByteWriter, labels: Labels, fingerpri
   writeFingerprint(writer, fingerprint);
   const { key, owner, method, path, eventId } = labels;
   for (const label of [key, owner, method, path, eventId]) writer.text(label);
-}
-
-/** Writes an outcome with its checksum. */
-export function writeOutcome(writer: ByteWriter, id: RecordId, outcome: Outcome): void {
-  const { kind, head, crc32, body } = splitChecked(id, outcome);
-  writer.number(outcomeKinds.indexOf(kind) + 1, 1).number(crc32, 4);
-  writer.piece(3, 'the head of the outcome', () => writer.rawText(shortened(head)));
-  if (body !== null) writer.raw(body);
 }
 
 /** Writes a step. */
@@ -143,14 +135,6 @@ export function outcomeOf(id: RecordId, { rest }: Opened): Outcome {
   return readOutcome(id, rest);
 }
 
-function readOutcome(id: RecordId, reader: ByteReader): Outcome {
-  const kind = outcomeKinds[reader.number(1) - 1] ?? 'unknown';
-  const crc32 = reader.number(4);
-  const head = lengthened(reader.piece(3).toString('utf8'));
-  const hasBody = kind === 'answer' || kind === 'value';
-  return joinChecked(id, { kind, head, body: hasBody ? plain(reader.rest()) : null }, crc32);
-}
-
 /** Steps up to the end of what is read. */
 export function readSteps(reader: ByteReader): SavedStep[] {
   const steps: SavedStep[] = [];
@@ -229,21 +213,4 @@ function readEvent(reader: ByteReader): TimelineEvent {
   if (what === undefined) throw unreadable('an event is of no known kind');
   const detail = reader.piece(2).toString('utf8');
   return { atMs, what, detail: detail === '' ? null : detail };
-}
-
-// Most heads are those of answers: what all of them share is not stored.
-const answerHead = /^\{"status":(\d+),"headers":(\[.*\])\}$/s;
-
-function shortened(head: string): string {
-  return head.replace(answerHead, '$1$2');
-}
-
-function lengthened(head: string): string {
-  const headersAt = head.startsWith('{') ? -1 : head.indexOf('[');
-  return headersAt < 0 ? head : `{"status":${head.slice(0, headersAt)},"headers":${head.slice(headersAt)}}`;
-}
-
-/** Bytes without Node's own kind of buffer around them. */
-function plain(bytes: Buffer): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
