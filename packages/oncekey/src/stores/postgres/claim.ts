@@ -9,7 +9,7 @@ import { fingerprintsAgree } from '../../core/fingerprint.ts';
 import type { ClaimAnswer, ClaimAsk, Granted, RecordId } from '../../core/store.ts';
 import type { BatchEntry } from '../coalesce.ts';
 import type { Row } from './client.ts';
-import { askedId, durationText, fromNow, plainText } from './expressions.ts';
+import { durationText, fromNow, hasId, plainText } from './expressions.ts';
 import type { TableNames } from './names.ts';
 import {
   completedAnswer,
@@ -24,38 +24,51 @@ import {
   textIn,
 } from './rows.ts';
 import { type Server, maxTries } from './server.ts';
-import { type Asked, type Statement, statement, textArray } from './statement.ts';
+import { type Asked, type Source, type Statement, askedRows, severally, statement, textArray } from './statement.ts';
 
 const labels = ['operation', 'key', 'owner', 'method', 'path', 'event_id'] as const;
-const columns = ['id', 'token', 'fingerprint', 'lease', 'keep', 'hold', 'scope', ...labels];
-const labelsAsked = labels.map((label) => `a.${label}`).join(', ');
+const columns = ['id', 'token', 'fingerprint', 'lease', 'keep', 'scope', ...labels] as const;
+const takeOverColumns = [...columns, 'hold'] as const;
+type ClaimSource = Source<(typeof columns)[number]>;
+type TakeOverSource = Source<(typeof takeOverColumns)[number]>;
 
 /** The statements of a claim. */
 export interface ClaimStatements {
-  readonly lookOrInsert: Statement;
+  readonly insert: Statement;
+  readonly look: Statement;
+  /** Both in one, for several claims. */
+  readonly lookOrInsert: string;
   readonly takeOver: Statement;
 }
 
 /** Makes them. */
 export function claimStatements({ records }: TableNames): ClaimStatements {
-  return { lookOrInsert: lookOrInsert(records), takeOver: takeOver(records) };
+  const insert = (source: ClaimSource, where: string): string => insertText(records, source, where);
+  const several = severally(columns);
+  const look = ({ a, among }: { readonly a: { readonly id: string }; readonly among: string }): string =>
+    `SELECT ${decidingSelected} FROM ${among}${records} r WHERE ${hasId(a.id)}`;
+  const absent = columnNames(decidingSelected).map((name) => (name === 'id' ? 'f.id' : 'NULL'));
+  return {
+    insert: statement(columns, (source) => insert(source, '')),
+    look: statement(['id'], look),
+    lookOrInsert: `WITH ${askedRows(columns)}, seen AS MATERIALIZED (${look(several)}),
+      fresh AS (${insert(several, 'WHERE a.id NOT IN (SELECT id FROM seen)')})
+      SELECT * FROM seen UNION ALL SELECT ${absent.join(', ')} FROM fresh f`,
+    takeOver: statement(takeOverColumns, (source) => takeOverText(records, source)),
+  };
 }
 
-function lookOrInsert(records: string): Statement {
-  const absent = columnNames(decidingSelected).map((name) => (name === 'id' ? "encode(f.id, 'hex')" : 'NULL'));
-  return statement(
-    columns,
-    `, seen AS MATERIALIZED (SELECT ${decidingSelected} FROM asked a JOIN ${records} r ON r.id = ${askedId}),
-    fresh AS (
-      INSERT INTO ${records} (id, state, attempt, revision, token, fingerprint, lease_end, expires_at,
-        first_seen_at, last_seen_at, scope, ${labels.join(', ')})
-      SELECT ${askedId}, 'in-progress', 1, 1, a.token, a.fingerprint, ${fromNow('a.lease')},
-        ${fromNow('(a.lease::float8 + a.keep::float8)')}, clock_timestamp(), clock_timestamp(),
-        a.scope::text[], ${labelsAsked}
-      FROM asked a WHERE a.id NOT IN (SELECT id FROM seen)
-      ON CONFLICT (id) DO NOTHING RETURNING id)
-    SELECT * FROM seen UNION ALL SELECT ${absent.join(', ')} FROM fresh f`,
-  );
+function insertText(records: string, { a, from }: ClaimSource, where: string): string {
+  return `INSERT INTO ${records} AS r (id, state, attempt, revision, token, fingerprint, lease_end, expires_at,
+      first_seen_at, last_seen_at, scope, ${labels.join(', ')})
+    SELECT decode(${a.id}, 'hex'), 'in-progress', 1, 1, ${a.token}, ${a.fingerprint}, ${fromNow(a.lease)},
+      ${expiry(a)}, clock_timestamp(), clock_timestamp(), ${a.scope}::text[],
+      ${labels.map((label) => a[label]).join(', ')}${from} ${where}
+    ON CONFLICT (id) DO NOTHING RETURNING encode(r.id, 'hex') AS id`;
+}
+
+function expiry({ lease, keep }: { readonly lease: string; readonly keep: string }): string {
+  return fromNow(`(${lease}::float8 + ${keep}::float8)`);
 }
 
 function columnNames(selected: string): string[] {
@@ -63,33 +76,29 @@ function columnNames(selected: string): string[] {
 }
 
 // One reading of the clock for all conditions, taken before any waiting: it never makes a lease end early.
-function takeOver(records: string): Statement {
-  const over = 'coalesce(r.expires_at <= a.at, false)';
-  const own = "(r.state = 'in-progress' AND r.token = a.token)";
-  const free = `(r.state = 'open' OR (r.state = 'in-progress' AND r.lease_end <= a.at AND a.hold = 'no'))
-    AND (r.fingerprint IS NULL OR a.fingerprint IS NULL OR r.fingerprint = a.fingerprint
+function takeOverText(records: string, { a, among }: TakeOverSource): string {
+  const over = 'coalesce(r.expires_at <= c.at, false)';
+  const own = `(r.state = 'in-progress' AND r.token = ${a.token})`;
+  const free = `(r.state = 'open' OR (r.state = 'in-progress' AND r.lease_end <= c.at AND ${a.hold} = 'no'))
+    AND (r.fingerprint IS NULL OR ${a.fingerprint} IS NULL OR r.fingerprint = ${a.fingerprint}
       OR starts_with(r.fingerprint, 'foreign:'))`;
   const anew = (column: string, fresh: string): string =>
     `${column} = CASE WHEN ${over} THEN ${fresh} ELSE r.${column} END`;
   const counted = (column: string): string =>
     `${column} = CASE WHEN ${over} THEN 1 WHEN ${own} THEN r.${column} ELSE r.${column} + 1 END`;
-  return statement(
-    columns,
-    `, now_asked AS MATERIALIZED (SELECT asked.*, clock_timestamp() AS at FROM asked),
-    taken AS (
-      UPDATE ${records} r SET state = 'in-progress', token = a.token, ${counted('attempt')}, ${counted('revision')},
-        fingerprint = CASE WHEN ${over} THEN a.fingerprint ELSE coalesce(r.fingerprint, a.fingerprint) END,
-        lease_end = ${fromNow('a.lease')}, expires_at = ${fromNow('(a.lease::float8 + a.keep::float8)')},
-        completed_at = NULL, ${outcomeColumns.map((column) => `${column} = NULL`).join(', ')},
-        last_seen_at = CASE WHEN ${own} AND NOT ${over} THEN r.last_seen_at ELSE clock_timestamp() END,
-        ${anew('first_seen_at', 'clock_timestamp()')}, ${anew('scope', 'a.scope::text[]')},
-        ${labels.map((label) => anew(label, `a.${label}`)).join(', ')},
-        ${['step_names', 'step_bytes', 'conflict_fingerprints', 'timeline'].map((column) => anew(column, 'NULL')).join(', ')},
-        ${['replay_count', 'conflict_count'].map((column) => anew(column, '0')).join(', ')}
-      FROM now_asked a WHERE r.id = ${askedId} AND (${over} OR ${own} OR ${free})
-      RETURNING encode(r.id, 'hex') AS id, r.attempt::text AS attempt, r.fingerprint AS fingerprint, ${stepsSelected})
-    SELECT * FROM taken`,
-  );
+  const emptied = ['step_names', 'step_bytes', 'conflict_fingerprints', 'timeline'];
+  return `UPDATE ${records} r SET state = 'in-progress', token = ${a.token}, ${counted('attempt')},
+      ${counted('revision')}, lease_end = ${fromNow(a.lease)}, expires_at = ${expiry(a)},
+      fingerprint = CASE WHEN ${over} THEN ${a.fingerprint} ELSE coalesce(r.fingerprint, ${a.fingerprint}) END,
+      completed_at = NULL, ${outcomeColumns.map((column) => `${column} = NULL`).join(', ')},
+      last_seen_at = CASE WHEN ${own} AND NOT ${over} THEN r.last_seen_at ELSE clock_timestamp() END,
+      ${anew('first_seen_at', 'clock_timestamp()')}, ${anew('scope', `${a.scope}::text[]`)},
+      ${labels.map((label) => anew(label, a[label])).join(', ')},
+      ${emptied.map((column) => anew(column, 'NULL')).join(', ')},
+      ${['replay_count', 'conflict_count'].map((column) => anew(column, '0')).join(', ')}
+    FROM ${among}(SELECT clock_timestamp() AS at OFFSET 0) c
+    WHERE ${hasId(a.id)} AND (${over} OR ${own} OR ${free})
+    RETURNING encode(r.id, 'hex') AS id, r.attempt::text AS attempt, r.fingerprint AS fingerprint, ${stepsSelected}`;
 }
 
 function askedOf({ id, token, fingerprint, leaseMs, keepMs, ifAbandoned, labels: said }: ClaimAsk): Asked {
@@ -99,7 +108,6 @@ function askedOf({ id, token, fingerprint, leaseMs, keepMs, ifAbandoned, labels:
     fingerprint,
     durationText(leaseMs),
     durationText(keepMs),
-    ifAbandoned === 'hold' ? 'yes' : 'no',
     textArray(said.scope.map(plainText)),
     plainText(said.operation),
     plainText(said.key),
@@ -107,6 +115,7 @@ function askedOf({ id, token, fingerprint, leaseMs, keepMs, ifAbandoned, labels:
     plainText(said.method),
     plainText(said.path),
     plainText(said.eventId),
+    ifAbandoned === 'hold' ? 'yes' : 'no',
   ];
 }
 
@@ -191,7 +200,7 @@ async function claimOnce(
   const sorted = Array.from(leaders.values(), askedOf).toSorted(byId);
   const takers: Asked[] = [];
   const byIdAsked = new Map(sorted.map((asked) => [asked[0], asked]));
-  for (const row of await server.run(statements.lookOrInsert, sorted)) {
+  for (const row of await lookOrInsert(server, statements, sorted)) {
     const id = textOf(row, 'id');
     const ask = leaders.get(id);
     const asked = byIdAsked.get(id);
@@ -208,6 +217,20 @@ async function claimOnce(
   return found;
 }
 
+// A lone claim is mostly the first of its key: one short statement then. Several are looked for and inserted in one go.
+async function lookOrInsert(
+  server: Server,
+  { insert, look, lookOrInsert: both }: ClaimStatements,
+  sorted: readonly Asked[],
+): Promise<readonly Row[]> {
+  const asked = sorted.map((one) => one.slice(0, columns.length));
+  const [first] = asked;
+  if (first === undefined) return [];
+  if (asked.length > 1) return server.run({ ...insert, many: both }, asked);
+  const fresh = await server.run(insert, asked);
+  return fresh.length > 0 ? fresh : server.run(look, [[first[0] ?? null]]);
+}
+
 function byId([one]: Asked, [other]: Asked): number {
   return (one ?? '') < (other ?? '') ? -1 : 1;
 }
@@ -218,7 +241,7 @@ const firstGrant: Granted = { kind: 'granted', attempt: 1, steps: [] };
 function tell(row: Row, ask: ClaimAsk): Found | undefined {
   try {
     const { token, fingerprint } = ask;
-    if (row['state'] === null) return { answer: firstGrant, owner: token, fingerprint };
+    if (textIn(row, 'state') === null) return { answer: firstGrant, owner: token, fingerprint };
     const answer = refusal(row, ask);
     return answer && { answer, owner: textIn(row, 'token'), fingerprint: textIn(row, 'fingerprint') };
   } catch (error) {

@@ -23,14 +23,18 @@ export function instantOf(ms: string): string {
   return `to_timestamp(${ms}::float8 / 1000)`;
 }
 
-/** The asked id as it is stored. */
-export const askedId: string = "decode(a.id, 'hex')";
+/** Whether record `r` is the one with this id, given as hexadecimal digits. */
+export function hasId(id: string): string {
+  return `r.id = decode(${id}, 'hex')`;
+}
 
-/** Whether record `r` counts as there though it may have been swept by now. */
+/** Whether record `r` counts as there: what has expired does not, though it may not have been swept. */
 export const isThere: string = '(r.expires_at IS NULL OR r.expires_at > clock_timestamp())';
 
 /** Whether the asking token owns record `r`. The lease may be over: nobody replaced him. */
-export const isOwned: string = `r.id = ${askedId} AND r.token = a.token AND r.state = 'in-progress' AND ${isThere}`;
+export function isOwned({ id, token }: { readonly id: string; readonly token: string }): string {
+  return `${hasId(id)} AND r.token = ${token} AND r.state = 'in-progress' AND ${isThere}`;
+}
 
 const longestMs = 1e14;
 

@@ -15,9 +15,9 @@ import type {
   TimelineEvent,
 } from '../../core/store.ts';
 import type { BatchEntry } from '../coalesce.ts';
-import { askedId, durationText, fromNow, instantOf, isThere, plainText, unixMs } from './expressions.ts';
+import { durationText, fromNow, hasId, instantOf, isThere, plainText, unixMs } from './expressions.ts';
 import type { TableNames } from './names.ts';
-import { askedOutcome, hexOf, noOutcome, outcomeAsked, outcomeColumns, textOf } from './rows.ts';
+import { hexOf, noOutcome, outcomeAsked, outcomeAssigned, outcomeColumns, outcomeValues, textOf } from './rows.ts';
 import type { Server } from './server.ts';
 import { type Asked, type Statement, statement, textArray } from './statement.ts';
 
@@ -36,31 +36,27 @@ export interface OperatorStatements {
 
 /** Makes them. */
 export function operatorStatements({ records }: TableNames): OperatorStatements {
-  const isSeen = `r.id = ${askedId} AND r.revision = a.seen::int8 AND r.state = 'in-progress'
-    AND r.lease_end <= clock_timestamp() AND ${isThere}`;
+  const isSeen = ({ id, seen }: { readonly id: string; readonly seen: string }): string =>
+    `${hasId(id)} AND r.revision = ${seen}::int8 AND r.state = 'in-progress' AND r.lease_end <= clock_timestamp()
+    AND ${isThere}`;
   return {
     put: putStatement(records),
     note: noteStatement(records),
     rerun: statement(
       ['id', 'seen', 'keep', 'by'],
-      `, done AS (
-        UPDATE ${records} r SET state = 'open', revision = r.revision + 1, token = NULL, lease_end = NULL,
-          expires_at = ${fromNow('a.keep')}, timeline = ${timelineWith('resolved', 'a.by')}
-        FROM asked a WHERE ${isSeen} RETURNING 1)
-      SELECT 1 FROM done`,
+      ({ a, from }) => `UPDATE ${records} r SET state = 'open', revision = r.revision + 1, token = NULL,
+        lease_end = NULL, expires_at = ${fromNow(a.keep)}, timeline = ${timelineWith('resolved', a.by)}${from}
+        WHERE ${isSeen(a)} RETURNING 1`,
     ),
     settle: statement(
       ['id', 'seen', 'retention', 'by', ...outcomeColumns],
-      `, done AS (
-        UPDATE ${records} r SET state = 'completed', revision = r.revision + 1, token = NULL, lease_end = NULL,
-          expires_at = ${fromNow('a.retention')}, completed_at = clock_timestamp(), step_names = NULL, step_bytes = NULL,
-          ${outcomeColumns.map((column, at) => `${column} = ${askedOutcome[at]}`).join(', ')},
-          timeline = ${timelineWith('resolved', 'a.by')}
-        FROM asked a WHERE ${isSeen} RETURNING 1)
-      SELECT 1 FROM done`,
+      ({ a, from }) => `UPDATE ${records} r SET state = 'completed', revision = r.revision + 1, token = NULL,
+        lease_end = NULL, expires_at = ${fromNow(a.retention)}, completed_at = clock_timestamp(), step_names = NULL,
+        step_bytes = NULL, ${outcomeAssigned(a)}, timeline = ${timelineWith('resolved', a.by)}${from}
+        WHERE ${isSeen(a)} RETURNING 1`,
     ),
     erase: eraseStatement(records),
-    look: statement(['id'], `SELECT 1 FROM asked a JOIN ${records} r ON r.id = ${askedId} WHERE ${isThere}`),
+    look: statement(['id'], ({ a, among }) => `SELECT 1 FROM ${among}${records} r WHERE ${hasId(a.id)} AND ${isThere}`),
   };
 }
 
@@ -75,22 +71,19 @@ function timelineWith(what: TimelineEvent['what'], detail: string): string {
 }
 
 function noteStatement(records: string): Statement {
-  const isConflict = "a.kind = 'conflict'";
-  return statement(
-    ['id', 'kind', 'count', 'fingerprint'],
-    `, done AS (
-      UPDATE ${records} r SET last_seen_at = clock_timestamp(),
-        replay_count = r.replay_count + CASE WHEN ${isConflict} THEN 0 ELSE a.count::int8 END,
-        conflict_count = r.conflict_count + CASE WHEN ${isConflict} THEN 1 ELSE 0 END,
-        conflict_fingerprints = CASE WHEN NOT ${isConflict} OR a.fingerprint IS NULL
-          OR a.fingerprint = ANY (r.conflict_fingerprints)
-          OR cardinality(r.conflict_fingerprints) >= ${conflictFingerprintLimit} THEN r.conflict_fingerprints
-          ELSE array_append(r.conflict_fingerprints, a.fingerprint) END,
-        timeline = CASE WHEN ${isConflict} THEN ${timelineWith('conflict', 'a.fingerprint')}
-          ELSE ${timelineWith('replay', 'NULL::text')} END
-      FROM asked a WHERE r.id = ${askedId} AND ${isThere} RETURNING 1)
-    SELECT 1 FROM done`,
-  );
+  return statement(['id', 'kind', 'count', 'fingerprint'], ({ a, from }) => {
+    const isConflict = `${a.kind} = 'conflict'`;
+    return `UPDATE ${records} r SET last_seen_at = clock_timestamp(),
+      replay_count = r.replay_count + CASE WHEN ${isConflict} THEN 0 ELSE ${a.count}::int8 END,
+      conflict_count = r.conflict_count + CASE WHEN ${isConflict} THEN 1 ELSE 0 END,
+      conflict_fingerprints = CASE WHEN NOT ${isConflict} OR ${a.fingerprint} IS NULL
+        OR ${a.fingerprint} = ANY (r.conflict_fingerprints)
+        OR cardinality(r.conflict_fingerprints) >= ${conflictFingerprintLimit} THEN r.conflict_fingerprints
+        ELSE array_append(r.conflict_fingerprints, ${a.fingerprint}) END,
+      timeline = CASE WHEN ${isConflict} THEN ${timelineWith('conflict', a.fingerprint)}
+        ELSE ${timelineWith('replay', 'NULL::text')} END${from}
+      WHERE ${hasId(a.id)} AND ${isThere} RETURNING 1`;
+  });
 }
 
 // Of what was noted only the counts stay: what others sent is as personal as what was stored.
@@ -98,54 +91,53 @@ function eraseStatement(records: string): Statement {
   const personal = 'fingerprint owner method path event_id step_names step_bytes conflict_fingerprints'.split(' ');
   return statement(
     ['id', 'keep', ...outcomeColumns],
-    `, done AS (
-      UPDATE ${records} r SET state = 'erased', revision = r.revision + 1, token = NULL, lease_end = NULL, key = '',
-        ${personal.map((column) => `${column} = NULL`).join(', ')}, expires_at = ${fromNow('a.keep')},
-        completed_at = coalesce(r.completed_at, clock_timestamp()),
-        ${outcomeColumns.map((column, at) => `${column} = ${askedOutcome[at]}`).join(', ')},
-        timeline = jsonb_build_array(${event('erased', 'NULL::text')})
-      FROM asked a WHERE r.id = ${askedId} AND ${isThere}
-        AND NOT (r.state = 'in-progress' AND r.lease_end > clock_timestamp()) RETURNING 1)
-    SELECT 1 FROM done`,
+    ({ a, from }) => `UPDATE ${records} r SET state = 'erased', revision = r.revision + 1, token = NULL,
+      lease_end = NULL, key = '', ${personal.map((column) => `${column} = NULL`).join(', ')},
+      expires_at = ${fromNow(a.keep)}, completed_at = coalesce(r.completed_at, clock_timestamp()),
+      ${outcomeAssigned(a)}, timeline = jsonb_build_array(${event('erased', 'NULL::text')})${from}
+      WHERE ${hasId(a.id)} AND ${isThere} AND NOT (r.state = 'in-progress' AND r.lease_end > clock_timestamp())
+      RETURNING 1`,
   );
 }
 
 /** A column of a record as it is put: its name, the value to store, and what the record says. */
-type PutColumn = readonly [name: string, value: string, say: (record: StoredRecord) => string | null];
+type PutColumn = readonly [
+  name: string,
+  value: (asked: string) => string,
+  say: (record: StoredRecord) => string | null,
+];
+
+const asIs = (asked: string): string => asked;
+const cast =
+  (type: string) =>
+  (asked: string): string =>
+    `${asked}::${type}`;
 
 const putColumns: readonly PutColumn[] = [
-  ['id', askedId, ({ id }) => id],
-  ['state', 'a.state', ({ state }) => (state === 'abandoned' ? 'in-progress' : state)],
-  ['attempt', 'a.attempt::integer', ({ attempt }) => String(attempt)],
-  ['revision', 'a.revision::int8', ({ revision }) => String(revision)],
-  ['token', 'a.token', ({ token }) => token],
-  ['fingerprint', 'a.fingerprint', ({ fingerprint }) => plainText(fingerprint)],
-  ['lease_end', fromNow('a.lease_end'), ({ state, leaseLeftMs }) => leaseText(state, leaseLeftMs)],
-  ['expires_at', fromNow('a.expires_at'), ({ retentionLeftMs }) => durationText(retentionLeftMs)],
-  ['scope', 'a.scope::text[]', ({ labels }) => textArray(labels.scope.map(plainText))],
-  ['operation', 'a.operation', ({ labels }) => plainText(labels.operation)],
-  ['key', 'a.key', ({ labels }) => plainText(labels.key)],
-  ['owner', 'a.owner', ({ labels }) => plainText(labels.owner)],
-  ['method', 'a.method', ({ labels }) => plainText(labels.method)],
-  ['path', 'a.path', ({ labels }) => plainText(labels.path)],
-  ['event_id', 'a.event_id', ({ labels }) => plainText(labels.eventId)],
-  ['first_seen_at', instantOf('a.first_seen_at'), ({ firstSeenAtMs }) => String(firstSeenAtMs)],
-  ['last_seen_at', instantOf('a.last_seen_at'), ({ lastSeenAtMs }) => String(lastSeenAtMs)],
-  [
-    'completed_at',
-    instantOf('a.completed_at'),
-    ({ completedAtMs }) => (completedAtMs === null ? null : String(completedAtMs)),
-  ],
-  ['replay_count', 'a.replay_count::int8', ({ replayCount }) => String(replayCount)],
-  ['conflict_count', 'a.conflict_count::int8', ({ conflictCount }) => String(conflictCount)],
-  [
-    'conflict_fingerprints',
-    'a.conflict_fingerprints::text[]',
-    ({ conflictFingerprints }) => listText(conflictFingerprints),
-  ],
-  ['timeline', 'a.timeline::jsonb', ({ timeline }) => timelineText(timeline)],
-  ['step_names', 'a.step_names::text[]', ({ steps }) => listText(steps.map(({ name }) => name))],
-  ['step_bytes', 'a.step_bytes::bytea[]', ({ steps }) => listText(steps.map(({ bytes }) => `\\x${hexOf(bytes)}`))],
+  ['id', (id) => `decode(${id}, 'hex')`, ({ id }) => id],
+  ['state', asIs, ({ state }) => (state === 'abandoned' ? 'in-progress' : state)],
+  ['attempt', cast('integer'), ({ attempt }) => String(attempt)],
+  ['revision', cast('int8'), ({ revision }) => String(revision)],
+  ['token', asIs, ({ token }) => token],
+  ['fingerprint', asIs, ({ fingerprint }) => plainText(fingerprint)],
+  ['lease_end', fromNow, ({ state, leaseLeftMs }) => leaseText(state, leaseLeftMs)],
+  ['expires_at', fromNow, ({ retentionLeftMs }) => durationText(retentionLeftMs)],
+  ['scope', cast('text[]'), ({ labels }) => textArray(labels.scope.map(plainText))],
+  ['operation', asIs, ({ labels }) => plainText(labels.operation)],
+  ['key', asIs, ({ labels }) => plainText(labels.key)],
+  ['owner', asIs, ({ labels }) => plainText(labels.owner)],
+  ['method', asIs, ({ labels }) => plainText(labels.method)],
+  ['path', asIs, ({ labels }) => plainText(labels.path)],
+  ['event_id', asIs, ({ labels }) => plainText(labels.eventId)],
+  ['first_seen_at', instantOf, ({ firstSeenAtMs }) => String(firstSeenAtMs)],
+  ['last_seen_at', instantOf, ({ lastSeenAtMs }) => String(lastSeenAtMs)],
+  ['completed_at', instantOf, ({ completedAtMs }) => (completedAtMs === null ? null : String(completedAtMs))],
+  ['replay_count', cast('int8'), ({ replayCount }) => String(replayCount)],
+  ['conflict_count', cast('int8'), ({ conflictCount }) => String(conflictCount)],
+  ['conflict_fingerprints', cast('text[]'), ({ conflictFingerprints }) => listText(conflictFingerprints)],
+  ['timeline', cast('jsonb'), ({ timeline }) => timelineText(timeline)],
+  ['step_names', cast('text[]'), ({ steps }) => listText(steps.map(({ name }) => name))],
+  ['step_bytes', cast('bytea[]'), ({ steps }) => listText(steps.map(({ bytes }) => `\\x${hexOf(bytes)}`))],
 ];
 
 function leaseText(state: StoredRecord['state'], leaseLeftMs: number | null): string | null {
@@ -163,15 +155,13 @@ function timelineText(timeline: readonly TimelineEvent[]): string | null {
 
 function putStatement(records: string): Statement {
   const names = [...putColumns.map(([name]) => name), ...outcomeColumns];
-  const values = [...putColumns.map(([, value]) => value), ...askedOutcome];
-  return statement(
-    names,
-    `, done AS (
-      INSERT INTO ${records} AS r (${names.join(', ')}) SELECT ${values.join(', ')} FROM asked a
+  return statement(names, ({ a, from }) => {
+    const outcome = outcomeValues(a as Record<(typeof outcomeColumns)[number], string>);
+    const values = [...putColumns.map(([name, value]) => value(a[name] ?? 'NULL')), ...outcome];
+    return `INSERT INTO ${records} AS r (${names.join(', ')}) SELECT ${values.join(', ')}${from}
       ON CONFLICT (id) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(', ')}
-      WHERE r.revision < excluded.revision OR NOT ${isThere} RETURNING encode(r.id, 'hex') AS id)
-    SELECT id FROM done`,
-  );
+      WHERE r.revision < excluded.revision OR NOT ${isThere} RETURNING encode(r.id, 'hex') AS id`;
+  });
 }
 
 /** A record as it is sent: what it holds is taken when the call is made. */

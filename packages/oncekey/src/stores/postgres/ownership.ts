@@ -16,9 +16,9 @@ import type {
 } from '../../core/store.ts';
 import type { BatchEntry } from '../coalesce.ts';
 import type { Row } from './client.ts';
-import { askedId, durationText, fromNow, isOwned, isThere, plainText, unixMs } from './expressions.ts';
+import { durationText, fromNow, hasId, isOwned, isThere, plainText, unixMs } from './expressions.ts';
 import type { TableNames } from './names.ts';
-import { askedOutcome, hexOf, outcomeAsked, outcomeColumns, numberOf, textIn, textOf } from './rows.ts';
+import { hexOf, numberOf, outcomeAsked, outcomeAssigned, outcomeColumns, textIn, textOf } from './rows.ts';
 import { type Server, maxTries } from './server.ts';
 import { type Asked, type Statement, statement } from './statement.ts';
 
@@ -27,58 +27,61 @@ export interface OwnerStatements {
   readonly extend: Statement;
   readonly saveStep: Statement;
   readonly complete: Statement;
-  readonly release: Statement;
+  /** Attempt 1 without steps. */
+  readonly releaseGone: Statement;
+  /** All others. */
+  readonly releaseOpen: Statement;
   readonly look: Statement;
 }
 
+const returningId = "RETURNING encode(r.id, 'hex') AS id";
+const isUntouched = 'r.attempt = 1 AND r.step_names IS NULL';
+
 /** Makes them. */
 export function ownerStatements({ records }: TableNames): OwnerStatements {
-  const hexId = "encode(r.id, 'hex') AS id";
-  const isUntouched = 'r.attempt = 1 AND r.step_names IS NULL';
   return {
     extend: statement(
       ['id', 'token', 'lease'],
-      `, done AS (
-        UPDATE ${records} r SET lease_end = ${fromNow('a.lease')}, expires_at = r.expires_at - r.lease_end + ${fromNow('a.lease')}
-        FROM asked a WHERE ${isOwned} RETURNING ${hexId})
-      SELECT id FROM done`,
+      ({ a, from }) => `UPDATE ${records} r SET lease_end = ${fromNow(a.lease)},
+        expires_at = r.expires_at - r.lease_end + ${fromNow(a.lease)}${from} WHERE ${isOwned(a)} ${returningId}`,
     ),
-    saveStep: statement(
-      ['id', 'token', 'name', 'bytes'],
-      `, done AS (
-        UPDATE ${records} r SET
-          step_names = CASE WHEN a.name = ANY (r.step_names) THEN r.step_names ELSE array_append(r.step_names, a.name) END,
-          step_bytes = CASE WHEN a.name = ANY (r.step_names)
-            THEN r.step_bytes[:array_position(r.step_names, a.name) - 1] || decode(a.bytes, 'hex')
-              || r.step_bytes[array_position(r.step_names, a.name) + 1:]
-            ELSE array_append(r.step_bytes, decode(a.bytes, 'hex')) END
-        FROM asked a WHERE ${isOwned} RETURNING ${hexId})
-      SELECT id FROM done`,
-    ),
+    saveStep: saveStepStatement(records),
     complete: statement(
       ['id', 'token', 'retention', ...outcomeColumns],
-      `, done AS (
-        UPDATE ${records} r SET state = 'completed', revision = r.revision + 1, lease_end = NULL,
-          expires_at = ${fromNow('a.retention')}, completed_at = clock_timestamp(), step_names = NULL, step_bytes = NULL,
-          ${outcomeColumns.map((column, at) => `${column} = ${askedOutcome[at]}`).join(', ')}
-        FROM asked a WHERE ${isOwned} RETURNING ${hexId}, ${unixMs('r.completed_at')} AS completed)
-      SELECT id, completed FROM done`,
+      ({ a, from }) => `UPDATE ${records} r SET state = 'completed', revision = r.revision + 1, lease_end = NULL,
+        expires_at = ${fromNow(a.retention)}, completed_at = clock_timestamp(), step_names = NULL, step_bytes = NULL,
+        ${outcomeAssigned(a)}${from} WHERE ${isOwned(a)} ${returningId}, ${unixMs('r.completed_at')} AS completed`,
     ),
-    release: statement(
+    releaseGone: statement(
+      ['id', 'token'],
+      ({ a, from }) =>
+        `DELETE FROM ${records} r${from.replace('FROM', 'USING')} WHERE ${isOwned(a)} AND ${isUntouched} ${returningId}`,
+    ),
+    releaseOpen: statement(
       ['id', 'token', 'keep'],
-      `, gone AS (DELETE FROM ${records} r USING asked a WHERE ${isOwned} AND ${isUntouched} RETURNING ${hexId}),
-      opened AS (
-        UPDATE ${records} r SET state = 'open', revision = r.revision + 1, token = NULL, lease_end = NULL,
-          expires_at = ${fromNow('a.keep')}
-        FROM asked a WHERE ${isOwned} AND NOT (${isUntouched}) RETURNING ${hexId})
-      SELECT id FROM gone UNION ALL SELECT id FROM opened`,
+      ({ a, from }) => `UPDATE ${records} r SET state = 'open', revision = r.revision + 1, token = NULL,
+        lease_end = NULL, expires_at = ${fromNow(a.keep)}${from}
+        WHERE ${isOwned(a)} AND NOT (${isUntouched}) ${returningId}`,
     ),
     look: statement(
       ['id'],
-      `SELECT ${hexId}, r.state AS state, r.token AS token, ${unixMs('r.completed_at')} AS completed
-      FROM asked a JOIN ${records} r ON r.id = ${askedId} WHERE ${isThere}`,
+      ({ a, among }) => `SELECT encode(r.id, 'hex') AS id, r.state AS state, r.token AS token,
+        ${unixMs('r.completed_at')} AS completed FROM ${among}${records} r WHERE ${hasId(a.id)} AND ${isThere}`,
     ),
   };
+}
+
+// A second save of a name replaces the first where it stands.
+function saveStepStatement(records: string): Statement {
+  return statement(['id', 'token', 'name', 'body'], ({ a, from }) => {
+    const isKnown = `${a.name} = ANY (r.step_names)`;
+    const place = `array_position(r.step_names, ${a.name})`;
+    return `UPDATE ${records} r SET
+      step_names = CASE WHEN ${isKnown} THEN r.step_names ELSE array_append(r.step_names, ${a.name}) END,
+      step_bytes = CASE WHEN ${isKnown} THEN r.step_bytes[:${place} - 1] || ${a.body} || r.step_bytes[${place} + 1:]
+        ELSE array_append(r.step_bytes, ${a.body}) END${from}
+      WHERE ${isOwned(a)} ${returningId}`;
+  });
 }
 
 /** Somebody who says that he owns a record. */
@@ -175,24 +178,17 @@ export function prepareComplete({ id, token, outcome, retentionMs }: CompleteAsk
 /** {@link Store.release} for many at once. */
 export async function releaseAll(
   server: Server,
-  { release, look }: OwnerStatements,
+  statements: OwnerStatements,
   asks: readonly ReleaseAsk[],
 ): Promise<BatchEntry<ReleaseAnswer>[]> {
   const answers = new Map<RecordId, ReleaseAnswer>();
   let pending = asks;
   for (let tried = 0; pending.length > 0 && tried < maxTries; tried++) {
-    const done = await write(
-      server,
-      release,
-      pending.map(({ id, token, keepMs }) => [id, token, durationText(keepMs)]),
-    );
-    const missed = pending.filter(({ id }) => !done.has(id));
-    for (const id of done.keys()) answers.set(id, { kind: 'released' });
-    const seen = await write(
-      server,
-      look,
-      missed.map(({ id }) => [id]),
-    );
+    // oxlint-disable-next-line no-await-in-loop
+    const missed = await releaseOnce(server, statements, pending, answers);
+    const asked = missed.map(({ id }): Asked => [id]);
+    // oxlint-disable-next-line no-await-in-loop
+    const seen = await write(server, statements.look, asked);
     // A step that was saved in between is why an owner's release wrote nothing: then it is tried again.
     pending = missed.filter(({ id, token }) => ownsRow(seen.get(id), token));
     // Open means released: nobody owns it, so nothing can be lost.
@@ -202,6 +198,28 @@ export async function releaseAll(
     }
   }
   return asks.map(({ id }) => ({ answer: answers.get(id) ?? lost }));
+}
+
+/** Answers those for whom nothing was written. */
+async function releaseOnce(
+  server: Server,
+  { releaseGone, releaseOpen }: OwnerStatements,
+  asks: readonly ReleaseAsk[],
+  answers: Map<RecordId, ReleaseAnswer>,
+): Promise<ReleaseAsk[]> {
+  const gone = await write(
+    server,
+    releaseGone,
+    asks.map(({ id, token }) => [id, token]),
+  );
+  const left = asks.filter(({ id }) => !gone.has(id));
+  const opened = await write(
+    server,
+    releaseOpen,
+    left.map(({ id, token, keepMs }) => [id, token, durationText(keepMs)]),
+  );
+  for (const id of [...gone.keys(), ...opened.keys()]) answers.set(id, { kind: 'released' });
+  return left.filter(({ id }) => !opened.has(id));
 }
 
 function ownsRow(row: Row | undefined, token: Token): boolean {

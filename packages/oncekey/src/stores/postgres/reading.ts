@@ -5,7 +5,7 @@
 import type { ListAsk, ListPage, RecordId, StoredRecord } from '../../core/store.ts';
 import type { BatchEntry } from '../coalesce.ts';
 import type { Parameter, Row } from './client.ts';
-import { askedId, isThere } from './expressions.ts';
+import { hasId, isThere } from './expressions.ts';
 import { recordSelected, textOf, toRecord } from './rows.ts';
 import type { Server } from './server.ts';
 import { type Statement, statement, textArray } from './statement.ts';
@@ -15,7 +15,7 @@ import type { TableNames } from './names.ts';
 export function readStatement({ records }: TableNames): Statement {
   return statement(
     ['id'],
-    `SELECT ${recordSelected} FROM asked a JOIN ${records} r ON r.id = ${askedId} WHERE ${isThere}`,
+    ({ a, among }) => `SELECT ${recordSelected} FROM ${among}${records} r WHERE ${hasId(a.id)} AND ${isThere}`,
   );
 }
 

@@ -13,15 +13,22 @@ import type { Asked } from './statement.ts';
 /** Columns of an outcome, as they are asked and as they are stored. */
 export const outcomeColumns = ['outcome_kind', 'status', 'headers', 'details', 'body', 'outcome_crc32'] as const;
 
+/** The assignments that store an asked outcome. */
+export function outcomeAssigned(a: Readonly<Record<(typeof outcomeColumns)[number], string>>): string {
+  return outcomeColumns.map((column, at) => `${column} = ${outcomeValues(a)[at]}`).join(', ');
+}
+
 /** The asked outcome, column by column, as values to store. */
-export const askedOutcome = [
-  'a.outcome_kind',
-  'a.status::smallint',
-  'a.headers::json',
-  'a.details::json',
-  "decode(a.body, 'hex')",
-  'a.outcome_crc32::integer',
-] as const;
+export function outcomeValues(a: Readonly<Record<(typeof outcomeColumns)[number], string>>): string[] {
+  return [
+    a.outcome_kind,
+    `${a.status}::smallint`,
+    `${a.headers}::json`,
+    `${a.details}::json`,
+    a.body,
+    `${a.outcome_crc32}::integer`,
+  ];
+}
 
 const outcomeSelected = `r.outcome_kind AS kind, r.status::text AS status, r.headers::text AS headers,
   r.details::text AS details, encode(r.body, 'hex') AS body, r.outcome_crc32::text AS crc`;

@@ -27,7 +27,7 @@ export interface Server {
 export function serverOf(execute: Execute, names: TableNames): Server {
   return {
     names,
-    run: (statement, calls) => again(() => runStatement(execute, statement, calls)),
+    run: (statement, calls) => again(() => runStatement(execute, statement, calls, 'bare')),
     runText: (text, parameters) => again(() => execute(text, parameters)),
   };
 }

@@ -1,56 +1,132 @@
 /**
- * Statements that one call or many calls are made of. Their text says what is done with the
- * rows of `asked`; whether that is one row of parameters or the elements of arrays is added
- * here. Both have the same meaning. They are sent unnamed, so that each is planned for the
- * table as it is, and any pooler in between is fine.
+ * Statements that one call or many calls are made of, from one text: the values of a call
+ * are parameters when it is alone, and rows of `asked` when there are several. All forms
+ * mean the same. They are sent unnamed, so that each is planned for the table as it is, and
+ * any pooler in between is fine.
  */
 import type { Execute, Parameter, Row } from './client.ts';
 
-/** A statement over `asked`, a relation of text columns. */
+/** A statement in its forms. */
 export interface Statement {
+  /** For one call, as short as it can be: parsing is most of its work. */
+  readonly bare: string;
+  /** For one call, as a SELECT: what any library's way of running raw statements answers with rows. */
   readonly one: string;
+  /** For several calls. */
   readonly many: string;
+  /** Place of the column of bytes among the parameters of one call, or -1. */
+  readonly bytesAt: number;
 }
 
 /** What one call asks, in the order of the statement's columns. */
 export type Asked = readonly Parameter[];
 
-/**
- * Makes a statement. `body` continues after the common table expression `asked` with these columns: more of them
- * after a comma, or the SELECT.
- */
-export function statement(columns: readonly string[], body: string): Statement {
-  const values = columns.map((name, at) => `$${at + 1}::text AS ${name}`).join(', ');
-  // Cast from text, so that the planner does not see how long the arrays are: it guesses few and looks rows up by index.
-  const arrays = columns.map((_, at) => `$${at + 1}::text::text[]`).join(', ');
+/** How a statement's text says what was asked. */
+export interface Source<Column extends string> {
+  /** Each column: text, but for the column of bytes. */
+  readonly a: Readonly<Record<Column, string>>;
+  /** Empty, or the relation and a comma: put in front of other relations. */
+  readonly among: string;
+  /** The same as a whole clause, for those who have no other relation. */
+  readonly from: string;
+}
+
+/** Bytes are asked as hexadecimal digits; their column has this name. */
+const bytesColumn = 'body';
+
+/** Makes a statement of one SELECT, or of one INSERT, UPDATE or DELETE that returns rows. */
+export function statement<Column extends string>(
+  columns: readonly Column[],
+  text: (source: Source<Column>) => string,
+): Statement {
+  const bare = text({ a: alone(columns), among: '', from: '' });
+  const many = text(severally(columns));
   return {
-    one: `WITH asked AS (SELECT ${values}) ${body}`,
-    many: `WITH asked AS (SELECT * FROM unnest(${arrays}) AS asked (${columns.join(', ')})) ${body}`,
+    bare,
+    one: `WITH done AS (${bare}) SELECT * FROM done`,
+    many: `WITH ${askedRows(columns)}, done AS (${many}) SELECT * FROM done`,
+    bytesAt: (columns as readonly string[]).indexOf(bytesColumn),
   };
+}
+
+function alone<Column extends string>(columns: readonly Column[]): Record<Column, string> {
+  const said = (column: string, at: number): string =>
+    column === bytesColumn ? `decode($${at + 1}::text, 'hex')` : `$${at + 1}::text`;
+  return Object.fromEntries(columns.map((column, at) => [column, said(column, at)])) as Record<Column, string>;
+}
+
+/** The source of a text that stands behind {@link askedRows}. */
+export function severally<Column extends string>(columns: readonly Column[]): Source<Column> {
+  const a = Object.fromEntries(columns.map((column) => [column, `a.${column}`])) as Record<Column, string>;
+  return { a, among: 'asked a, ', from: ' FROM asked a' };
+}
+
+/**
+ * The common table expression `asked`. Arrays of text are read slowly, so bytes come as one long parameter, with where
+ * each begins and how long it is.
+ */
+export function askedRows(columns: readonly string[]): string {
+  const bytesAt = columns.indexOf(bytesColumn);
+  const arrays = columns.flatMap((column, at) => (at === bytesAt ? [] : [[column, `$${at + 1}::text[]`] as const]));
+  if (bytesAt >= 0) {
+    const [from, size] = [columns.length + 1, columns.length + 2];
+    arrays.push(['body_from', `$${from}::text[]`], ['body_size', `$${size}::text[]`]);
+  }
+  const names = arrays.map(([name]) => name).join(', ');
+  const rows = `SELECT * FROM unnest(${arrays.map(([, array]) => array).join(', ')}) AS given (${names})`;
+  if (bytesAt < 0) return `asked AS (${rows})`;
+  const cut = `substring(decode($${bytesAt + 1}::text, 'hex') FROM body_from::integer FOR body_size::integer)`;
+  return `asked AS (SELECT given.*, ${cut} AS ${bytesColumn} FROM (${rows}) AS given)`;
 }
 
 /** Runs the statement for these calls. The caller sorts them by id, so that two batches cannot deadlock. */
 export function runStatement(
   execute: Execute,
-  { one, many }: Statement,
+  statementRun: Statement,
   calls: readonly Asked[],
+  form: 'bare' | 'one' = 'one',
 ): Promise<readonly Row[]> {
   const [first] = calls;
   if (first === undefined) return Promise.resolve([]);
-  if (calls.length === 1) return execute(one, first);
-  return execute(
-    many,
-    first.map((_, column) => arrayText(calls, column)),
-  );
+  if (calls.length === 1) return execute(statementRun[form], first);
+  return execute(statementRun.many, severalParameters(statementRun, first, calls));
+}
+
+function severalParameters({ bytesAt }: Statement, first: Asked, calls: readonly Asked[]): string[] {
+  const parameters = first.map((_, column) => (column === bytesAt ? joined(calls, column) : arrayText(calls, column)));
+  if (bytesAt >= 0) parameters.push(...places(calls, bytesAt));
+  return parameters;
+}
+
+function joined(calls: readonly Asked[], column: number): string {
+  let text = '';
+  for (const call of calls) text += call[column] ?? '';
+  return text;
+}
+
+function places(calls: readonly Asked[], column: number): [from: string, size: string] {
+  let [from, size] = ['{', '{'];
+  let at = 1;
+  for (const [index, call] of calls.entries()) {
+    const hex = call[column] ?? null;
+    if (index > 0) {
+      from += ',';
+      size += ',';
+    }
+    from += String(at);
+    size += hex === null ? 'NULL' : String(hex.length / 2);
+    at += (hex?.length ?? 0) / 2;
+  }
+  return [`${from}}`, `${size}}`];
 }
 
 const needsEscape = /["\\]/;
 
 function arrayText(calls: readonly Asked[], column: number): string {
   let text = '{';
-  for (const [at, call] of calls.entries()) {
+  for (let at = 0; at < calls.length; at++) {
     if (at > 0) text += ',';
-    const value = call[column] ?? null;
+    const value = calls[at]?.[column] ?? null;
     if (value === null) text += 'NULL';
     else text += `"${needsEscape.test(value) ? value.replaceAll(/["\\]/g, '\\$&') : value}"`;
   }

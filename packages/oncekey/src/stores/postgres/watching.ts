@@ -7,10 +7,10 @@
 import { systemClock } from '../../core/clock.ts';
 import type { RecordId } from '../../core/store.ts';
 import { Watchers } from '../in-process/watchers.ts';
-import { askedId } from './expressions.ts';
+import { hasId } from './expressions.ts';
 import { textOf } from './rows.ts';
 import type { Server } from './server.ts';
-import { statement } from './statement.ts';
+import { type Statement, statement } from './statement.ts';
 
 const shortestPauseMs = 20;
 const longestPauseMs = 500;
@@ -21,7 +21,7 @@ export class Watching {
   readonly #watchers = new Watchers();
   /** How often each record is watched, and as what it was seen last. */
   readonly #watched = new Map<RecordId, { times: number; seen: string | undefined }>();
-  readonly #look;
+  readonly #look: Statement;
   readonly #polls: boolean;
   #pauseMs = shortestPauseMs;
   #cancel: (() => void) | undefined;
@@ -31,8 +31,8 @@ export class Watching {
     this.#polls = polls;
     this.#look = statement(
       ['id'],
-      `SELECT encode(r.id, 'hex') AS id, r.revision::text AS revision
-      FROM asked a JOIN ${server.names.records} r ON r.id = ${askedId}`,
+      ({ a, among }) => `SELECT encode(r.id, 'hex') AS id, r.revision::text AS revision
+        FROM ${among}${server.names.records} r WHERE ${hasId(a.id)}`,
     );
   }
 
