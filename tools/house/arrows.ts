@@ -32,6 +32,7 @@ const rows: readonly (readonly [begins: string, row: Row])[] = [
   ['index.ts', { own: [''], libraries: [], node: false }],
   ['core/', { own: ['core/'], libraries: [], node: true }],
   ['operations/', { own: ['core/', 'operations/'], libraries: ['canonicalize'], node: true }],
+  ['atomic/', { own: ['core/', 'operations/atomic-database.ts', 'atomic/'], libraries: [], node: true }],
   ['stores/cached.ts', { own: ['core/'], libraries: ['lru-cache'], node: true }],
   ['stores/', { own: ['core/'], libraries: [], node: true }],
   ['http/', { own: ['core/', 'http/', 'protocol.ts'], libraries: ['structured-headers'], node: true }],

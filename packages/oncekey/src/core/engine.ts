@@ -120,6 +120,8 @@ export interface Engine {
   begin(intent: Intent): MaybePromise<Decision>;
   /** What a duplicate would be told now; claims nothing. A stale owner answers with this. Never rejects. */
   look(intent: Intent): MaybePromise<DuplicateDecision>;
+  /** Tells observers of a decision that was made elsewhere and notes it with the record. Never rejects. */
+  told(intent: Intent, decision: Decision): MaybePromise<Decision>;
   /** Writes what is still noted in memory and stops the timers; the store stays open. */
   close(): Promise<void>;
 }
@@ -157,10 +159,10 @@ class ClaimingEngine implements Engine {
 
   begin(intent: Intent): MaybePromise<Decision> {
     return chain(this.#claim(intent), (decision) => {
-      if (decision.kind !== 'in-progress' || intent.policy.inProgress === 'reject') return this.#told(intent, decision);
+      if (decision.kind !== 'in-progress' || intent.policy.inProgress === 'reject') return this.told(intent, decision);
       const { waitMs } = intent.policy;
       const waited = waitForOutcome(this.#store, this.#clock, intent.id, waitMs, () => this.#claim(intent));
-      return waited.then((last) => this.#told(intent, last));
+      return waited.then((last) => this.told(intent, last));
     });
   }
 
@@ -230,8 +232,7 @@ class ClaimingEngine implements Engine {
     return { kind: 'store-down', cause: failure.error };
   }
 
-  /** Tells observers and notes the record, then gives the decision on. */
-  #told(intent: Intent, decision: Decision): MaybePromise<Decision> {
+  told(intent: Intent, decision: Decision): MaybePromise<Decision> {
     const { id, labels } = intent;
     switch (decision.kind) {
       case 'run': {
@@ -261,13 +262,11 @@ class ClaimingEngine implements Engine {
 
   /** Best effort: a store without notes has none. */
   #note(notes: readonly Note[]): MaybePromise<void> {
-    return chain(
-      this.#guard(() => this.#store.note?.(notes)),
-      (answer) => {
-        if (!(answer instanceof StoreFailure) || notes[0] === undefined) return;
-        this.#emit({ kind: 'store-failed', phase: 'note', error: answer.error, id: notes[0].id, labels: noLabels });
-      },
-    );
+    const noted = this.#guard(() => this.#store.note?.(notes));
+    return chain(noted, (answer) => {
+      if (!(answer instanceof StoreFailure) || notes[0] === undefined) return;
+      this.#emit({ kind: 'store-failed', phase: 'note', error: answer.error, id: notes[0].id, labels: noLabels });
+    });
   }
 
   #emit(event: OnceEvent): void {

@@ -226,6 +226,9 @@ export interface SweepAnswer {
   readonly more: boolean;
 }
 
+/** Runs one statement in an open transaction of the user's: texts or nulls in, rows of texts by column out. */
+export type Executor = (text: string, values: readonly (string | null)[]) => Promise<readonly object[]>;
+
 /** The port. A store is a function that returns one of these. */
 export interface Store {
   /** Short name for logs and `doctor`, such as `sqlite`. */
@@ -258,4 +261,6 @@ export interface Store {
   /** Throws `store_unavailable` or `store_unusable` when the store cannot serve; for start and `doctor`. */
   check?(): MaybePromise<void>;
   close?(): MaybePromise<void>;
+  /** These records from inside that transaction (I9); a claim of what another open one holds is in progress, at once. */
+  bind?(execute: Executor): Pick<Store, 'claim' | 'complete' | 'read'>;
 }

@@ -6,6 +6,7 @@
 import type {
   CompleteAnswer,
   EraseAnswer,
+  Executor,
   Fingerprint,
   ListAsk,
   ResolveAnswer,
@@ -14,6 +15,7 @@ import type {
 } from '../core/store.ts';
 import type { Reference } from '../core/outcome.ts';
 import type { Work } from '../core/work.ts';
+import type { AtomicDatabase } from './atomic-database.ts';
 import type { Scope } from './names.ts';
 import type { CallPolicy, OnceOptions } from './options.ts';
 import type { OperationRecord, OutcomeFacts } from './record.ts';
@@ -113,6 +115,18 @@ export interface Once {
    * `scope_missing`, `field_invalid`.
    */
   run<T>(call: OperationCall, act: (work: Work) => T | Promise<T>): Promise<RunResult<T>>;
+  /**
+   * Runs `act` in one transaction of the user's own database and commits its effect and its outcome together (I9): a
+   * crash leaves nothing, and there is no lease. The store keeps its records in that database. A duplicate meanwhile is
+   * `in_progress` at once; a throw rolls everything back, and a repeat runs again. A conflict of transactions runs
+   * `act` again, so it must do nothing outside of `tx`. Throws as `run` does, and a TypeError for a store without transactions.
+   */
+  atomic<Tx, T>(db: AtomicDatabase<Tx>, call: OperationCall, act: (tx: Tx) => T | Promise<T>): Promise<RunResult<T>>;
+  /**
+   * Joins a transaction that is open: claims, runs `act` and stores its result through `execute`; what becomes of it is
+   * what becomes of the transaction. Roll it back after any error. For a replay nothing was written. Throws as `atomic` does.
+   */
+  within<T>(execute: Executor, call: OperationCall, act: () => T | Promise<T>): Promise<RunResult<T>>;
   /** The low-level form of `run`: claims, and leaves the work and its completion to the caller. */
   claim(call: ClaimCall): Promise<Claimed>;
   /** Completes a claim made elsewhere. `lost`: the token is not the owner's; nothing was written. */

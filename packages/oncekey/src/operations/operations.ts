@@ -2,18 +2,19 @@
  * `createOnce` at work: names are checked, the engine decides, and what it decides
  * becomes a value or an error. No rule lives here.
  */
-import { createEngine, type Decision, type Engine, type Intent, type Ownership } from '../core/engine.ts';
+import { createEngine, type Engine, type Intent, type Ownership } from '../core/engine.ts';
 import { IdempotencyError } from '../core/errors.ts';
 import { createGuard, defaultStoreTimeoutMs, StoreFailure, type Guard } from '../core/guard.ts';
-import { recordId } from '../core/key.ts';
-import { systemClock } from '../core/clock.ts';
+import { systemClock, type Clock } from '../core/clock.ts';
 import type { MaybePromise } from '../core/maybe.ts';
 import type { Outcome, ValueOutcome } from '../core/outcome.ts';
-import type { CompleteAnswer, EraseAnswer, Labels, ResolveAnswer, Store, SweepAnswer } from '../core/store.ts';
-import { decodeValue, encodeValue } from '../core/value.ts';
+import type { CompleteAnswer, EraseAnswer, Executor, ResolveAnswer, Store, SweepAnswer } from '../core/store.ts';
 import { ownedHere, withWork, type Work } from '../core/work.ts';
-import { inputFingerprint } from './input.ts';
-import { soundName, soundScope } from './names.ts';
+import { randomUUID } from 'node:crypto';
+import { bindTo, RolledBack, runAtomic, within } from './atomic.ts';
+import type { AtomicDatabase } from './atomic-database.ts';
+import { identify, intentOf } from './intent.ts';
+import { soundName } from './names.ts';
 import type {
   ClaimCall,
   Claimed,
@@ -29,6 +30,7 @@ import type {
 import { choose, type Choices, type OnceOptions } from './options.ts';
 import { factsOf, operationRecord, type OperationRecord, type OutcomeFacts } from './record.ts';
 import { refusal } from './refusal.ts';
+import { replayed, unrecorded, valueOf, valueOutcome } from './result.ts';
 import { unownedWork } from './unowned.ts';
 
 /** See `Once`. */
@@ -36,6 +38,7 @@ export class Operations implements Once {
   readonly #store: Store;
   readonly #engine: Engine;
   readonly #guard: Guard;
+  readonly #clock: Clock;
   readonly #choices: Choices;
   readonly #onEvent: OnceOptions['onEvent'];
 
@@ -45,7 +48,8 @@ export class Operations implements Once {
     this.#choices = choose(options);
     this.#store = options.store;
     this.#engine = createEngine(options);
-    this.#guard = createGuard(options.clock ?? systemClock, options.storeTimeoutMs ?? defaultStoreTimeoutMs);
+    this.#clock = options.clock ?? systemClock;
+    this.#guard = createGuard(this.#clock, options.storeTimeoutMs ?? defaultStoreTimeoutMs);
     this.#onEvent = options.onEvent;
   }
 
@@ -59,6 +63,29 @@ export class Operations implements Once {
     if (decision.kind === 'run') return this.#execute(decision.ownership, intent, choices, act);
     if (decision.kind === 'store-down' && choices.storeDown === 'pass') return this.#unprotected(intent, act);
     return replayed(intent, decision);
+  }
+
+  async atomic<Tx, T>(
+    db: AtomicDatabase<Tx>,
+    call: OperationCall,
+    act: (tx: Tx) => T | Promise<T>,
+  ): Promise<RunResult<T>> {
+    const choices = choose(call, this.#choices);
+    const read = (id: string) => this.#ask('read', () => this.#store.read(id));
+    const parts = { store: this.#store, engine: this.#engine, clock: this.#clock, read };
+    return runAtomic(parts, db, intentOf(call, choices), choices, act);
+  }
+
+  async within<T>(execute: Executor, call: OperationCall, act: () => T | Promise<T>): Promise<RunResult<T>> {
+    const choices = choose(call, this.#choices);
+    const intent = intentOf(call, choices);
+    try {
+      return await within(bindTo(this.#store, execute), intent, choices, randomUUID(), execute, act);
+    } catch (error) {
+      if (!(error instanceof RolledBack)) throw error;
+      await this.#engine.told(intent, error.told);
+      return replayed(intent, error.told);
+    }
   }
 
   async claim(call: ClaimCall): Promise<Claimed> {
@@ -242,49 +269,6 @@ export class Operations implements Once {
     if (store[method] === undefined) throw new TypeError(`the ${store.name} store has no ${method}`);
     return { store: store as Store & Required<Pick<Store, M>> };
   }
-}
-
-function identify(name: OperationName): { id: string; labels: Labels } {
-  const scope = soundScope(name.scope);
-  const operation = name.operation === undefined ? null : soundName('operation', name.operation);
-  const key = soundName('key', name.key);
-  const labels = { scope, operation, key, owner: null, method: null, path: null, eventId: null };
-  return { id: recordId(scope, operation, key), labels };
-}
-
-function intentOf(call: OperationCall, choices: Choices): Intent {
-  const { id, labels } = identify(call);
-  const owner = call.owner === undefined ? null : soundName('owner', call.owner);
-  const eventId = call.eventId === undefined ? null : soundName('eventId', call.eventId);
-  return { id, labels: { ...labels, owner, eventId }, fingerprint: fingerprintOf(call), policy: choices };
-}
-
-function fingerprintOf(call: OperationCall): string | null {
-  if (call.fingerprint !== undefined) return soundName('fingerprint', call.fingerprint);
-  return call.input === undefined ? null : inputFingerprint(call.input);
-}
-
-function valueOutcome(value: unknown, words: OutcomeWords, limitBytes: number): ValueOutcome {
-  const body = encodeValue(value, limitBytes);
-  return { kind: 'value', body, label: words.kind ?? null, refs: words.refs ?? [], details: words.details ?? null };
-}
-
-/** The value of an outcome; an HTTP answer that was stored under the same key is given as it is. */
-function valueOf(outcome: Exclude<Outcome, { kind: 'failure' | 'not-kept' }>): unknown {
-  return outcome.kind === 'value' ? decodeValue(outcome.body) : outcome;
-}
-
-function replayed<T>(intent: Intent, decision: Exclude<Decision, { kind: 'run' }>): RunResult<T> {
-  if (decision.kind !== 'replay') throw refusal(decision);
-  const { outcome, attempt, completedAtMs } = decision;
-  if (outcome.kind === 'failure') throw refusal({ kind: 'failed', outcome });
-  const record = factsOf(intent.id, attempt, completedAtMs, outcome);
-  return { status: 'replayed', value: valueOf(outcome) as T, record };
-}
-
-function unrecorded<T>(intent: Intent, work: Work, value: T): RunResult<T> {
-  const record = { id: intent.id, attempt: work.attempt, completedAtMs: null, kind: null, refs: [], details: null };
-  return { status: 'executed', value, record };
 }
 
 function leaseLost(attempt: number): IdempotencyError {

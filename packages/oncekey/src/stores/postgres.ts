@@ -12,6 +12,7 @@ import type {
   CompleteAsk,
   DurationMs,
   EraseAnswer,
+  Executor,
   ExtendAnswer,
   ListAsk,
   ListPage,
@@ -29,6 +30,7 @@ import type {
 } from '../core/store.ts';
 import { type BatchEntry, type CoalesceOptions, coalesce } from './coalesce.ts';
 import { checkListLimit } from './in-process/record-rules.ts';
+import { bind } from './postgres/binding.ts';
 import { check } from './postgres/check.ts';
 import { claimAll, claimStatements } from './postgres/claim.ts';
 import { type PostgresClient, executeOn } from './postgres/client.ts';
@@ -82,6 +84,7 @@ export interface PostgresStore extends Store {
   watch(id: RecordId, changed: () => void): () => void;
   check(): Promise<void>;
   close(): Promise<void>;
+  bind(execute: Executor): Pick<Store, 'claim' | 'complete' | 'read'>;
 }
 
 /**
@@ -103,6 +106,7 @@ export function postgres(client: PostgresClient, options: PostgresOptions = {}):
     ...ownerMethods(calls, watching),
     ...otherMethods(calls, watching),
     watch: (id, changed) => watching.add(id, changed),
+    bind: (execute) => bind(execute, names),
     async close() {
       watching.close();
     },
@@ -157,7 +161,7 @@ class Calls {
 }
 
 type OwnerMethods = Pick<PostgresStore, 'claim' | 'extend' | 'complete' | 'release' | 'saveStep'>;
-type OtherMethods = Omit<PostgresStore, keyof OwnerMethods | 'name' | 'watch' | 'close'>;
+type OtherMethods = Omit<PostgresStore, keyof OwnerMethods | 'name' | 'watch' | 'bind' | 'close'>;
 
 const idOf = ({ id }: { readonly id: RecordId }): RecordId => id;
 

@@ -1,0 +1,16 @@
+/**
+ * The user's own database as atomic mode sees it: it begins and ends transactions, and runs
+ * statements in them. Adapters for the usual libraries are in `oncekey/atomic`.
+ */
+import type { Executor } from '../core/store.ts';
+
+/** A database that the user's writes and the record share. `Tx` is what the library hands to a transaction's function. */
+export interface AtomicDatabase<Tx> {
+  /**
+   * Runs `act` in one transaction: commits when it resolves, rolls back when it rejects, and rejects with what went
+   * wrong. `execute` runs statements inside that transaction.
+   */
+  transaction<T>(act: (tx: Tx, execute: Executor) => Promise<T>): Promise<T>;
+  /** Whether the transaction failed because somebody else stood in its way (a deadlock, a serialisation failure): it is run again. */
+  isConflict(error: unknown): boolean;
+}

@@ -1,0 +1,170 @@
+/**
+ * Effect and outcome in one commit of the user's own database (I9): no lease, no heartbeat,
+ * nothing to clean up after a crash. A duplicate meanwhile is told at once. A conflict of
+ * transactions runs again; a commit whose reply was lost is resolved by reading, never
+ * assumed. Which statements do it is the store's.
+ */
+import { randomInt, randomUUID } from 'node:crypto';
+import type { Clock } from '../core/clock.ts';
+import { decide } from '../core/decide.ts';
+import type { Decision, Engine, Intent } from '../core/engine.ts';
+import { IdempotencyError } from '../core/errors.ts';
+import { pause } from '../core/guard.ts';
+import type { Executor, Store, StoredRecord } from '../core/store.ts';
+import { withWork } from '../core/work.ts';
+import type { AtomicDatabase } from './atomic-database.ts';
+import { TransactionWork } from './atomic-work.ts';
+import type { RunResult } from './once.ts';
+import type { Choices } from './options.ts';
+import { factsOf } from './record.ts';
+import { replayed, valueOf, valueOutcome } from './result.ts';
+
+/** So often a transaction that met a conflict is run in all. */
+const maxTries = 8;
+/** How long a commit whose reply was lost is looked for. */
+const lookMs = 5000;
+
+type Told = Exclude<Decision, { kind: 'run' }>;
+type Bound = ReturnType<NonNullable<Store['bind']>>;
+
+/** What atomic runs are made of. */
+export interface AtomicParts {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly clock: Clock;
+  /** Reads the record outside of any transaction. */
+  read(id: string): Promise<StoredRecord | undefined>;
+}
+
+/** Not an error: the way out of a transaction that has nothing to commit. */
+export class RolledBack extends Error {
+  readonly told: Told;
+  constructor(told: Told) {
+    super('nothing to commit');
+    this.told = told;
+  }
+}
+
+/** Runs `act` and stores its result in one transaction of `db`, or tells what a duplicate is told. */
+export async function runAtomic<Tx, T>(
+  parts: AtomicParts,
+  db: AtomicDatabase<Tx>,
+  intent: Intent,
+  choices: Choices,
+  act: (tx: Tx) => T | Promise<T>,
+): Promise<RunResult<T>> {
+  const { clock } = parts;
+  const untilMs = clock.monotonicMs() + (choices.inProgress === 'wait' ? choices.waitMs : 0);
+  for (let conflicts = 0; ;) {
+    // One after the other: each is a whole transaction.
+    // oxlint-disable-next-line no-await-in-loop
+    const tried = await once(parts, db, intent, choices, act);
+    if (tried.kind === 'done') return tried.result;
+    if (tried.kind === 'told') {
+      const { told } = tried;
+      if (told.kind !== 'in-progress' || clock.monotonicMs() >= untilMs) {
+        await parts.engine.told(intent, told);
+        return replayed(intent, told);
+      }
+    } else if (++conflicts >= maxTries) throw tried.error;
+    await pause(clock, randomInt(2, 10 * (conflicts + 1)));
+  }
+}
+
+type Tried<T> =
+  | { readonly kind: 'done'; readonly result: RunResult<T> }
+  | { readonly kind: 'told'; readonly told: Told }
+  | { readonly kind: 'conflict'; readonly error: unknown };
+
+async function once<Tx, T>(
+  parts: AtomicParts,
+  db: AtomicDatabase<Tx>,
+  intent: Intent,
+  choices: Choices,
+  act: (tx: Tx) => T | Promise<T>,
+): Promise<Tried<T>> {
+  const token = randomUUID();
+  let result: RunResult<T> | undefined;
+  try {
+    await db.transaction(async (tx, execute) => {
+      result = await within(bindTo(parts.store, execute), intent, choices, token, tx, act);
+    });
+    if (result !== undefined) return { kind: 'done', result };
+    throw new TypeError('atomic: the database resolved its transaction without running it; check the adapter');
+  } catch (error) {
+    if (error instanceof RolledBack) return { kind: 'told', told: error.told };
+    if (db.isConflict(error)) return { kind: 'conflict', error };
+    // The work had ended, so it is the commit that failed, or only its reply.
+    if (result !== undefined) return resolveCommit(parts, intent, token, result, error);
+    throw error;
+  }
+}
+
+/** Runs `act` and stores its result through `bound`; whether it lasts is up to the transaction. */
+export async function within<Tx, T>(
+  bound: Bound,
+  intent: Intent,
+  choices: Choices,
+  token: string,
+  tx: Tx,
+  act: (tx: Tx) => T | Promise<T>,
+): Promise<RunResult<T>> {
+  const attempt = await claim(bound, intent, token);
+  const value = await withWork(new TransactionWork(intent.id, token, attempt, tx), () => act(tx));
+  const outcome = valueOutcome(value, {}, choices.maxOutcomeBytes);
+  const stored = await bound.complete({ id: intent.id, token, outcome, retentionMs: intent.policy.retentionMs });
+  if (stored.kind === 'lost') throw new RolledBack({ kind: 'in-progress', attempt, retryAfterMs: 1000 });
+  const record = factsOf(intent.id, attempt, stored.completedAtMs, outcome);
+  return { status: 'executed', value: valueOf(outcome) as T, record };
+}
+
+async function claim(bound: Bound, intent: Intent, token: string, fingerprint = intent.fingerprint): Promise<number> {
+  const { id, labels, policy } = intent;
+  const { leaseMs, retentionMs: keepMs, abandoned: ifAbandoned } = policy;
+  const answer = await bound.claim({ id, token, fingerprint, leaseMs, keepMs, ifAbandoned, labels });
+  if (answer.kind === 'granted') return answer.attempt;
+  // Held by a transaction that has not committed: with what input is not to be seen yet.
+  if (answer.kind === 'in-progress' && answer.fingerprint === null)
+    throw new RolledBack({ kind: 'in-progress', attempt: answer.attempt, retryAfterMs: 1000 });
+  const verdict = decide(answer, intent);
+  if (verdict.kind === 'claim-as') return claim(bound, intent, token, verdict.fingerprint);
+  throw new RolledBack(verdict);
+}
+
+/** The commit's reply was lost: what the record says is what happened. */
+async function resolveCommit<T>(
+  { clock, read }: AtomicParts,
+  { id }: Intent,
+  token: string,
+  result: RunResult<T>,
+  error: unknown,
+): Promise<Tried<T>> {
+  const untilMs = clock.monotonicMs() + lookMs;
+  for (;;) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop
+      const record = await read(id);
+      if (record?.token === token && record.outcome !== null) return { kind: 'done', result };
+      // Not there: it was rolled back, or the server has not ended it yet. Running again finds out: the lock that it
+      // holds until then stands in the way.
+      return { kind: 'conflict', error };
+    } catch (unread) {
+      if (clock.monotonicMs() >= untilMs) throw unresolved(unread);
+      await pause(clock, 100);
+    }
+  }
+}
+
+function unresolved(cause: unknown): IdempotencyError<'store_unavailable'> {
+  const message =
+    'the reply to the commit was lost and the record cannot be read; repeat with the same key to learn what happened';
+  return new IdempotencyError('store_unavailable', message, { phase: 'complete' }, { cause });
+}
+
+/** The store's records in the transaction. Throws a TypeError for a store that has no transactions to share. */
+export function bindTo(store: Store, execute: Executor): Bound {
+  if (store.bind === undefined) {
+    throw new TypeError(`the ${store.name} store cannot share a transaction; use postgres, mysql or sqlite`);
+  }
+  return store.bind(execute);
+}

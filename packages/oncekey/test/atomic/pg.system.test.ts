@@ -1,0 +1,174 @@
+/** Atomic mode on a real PostgreSQL through `pg`: effect and outcome, both or neither (I9). */
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { startFaultProxy, type FaultProxy } from '../../../../tools/servers/fault-proxy.ts';
+import { startPostgres } from '../../../../tools/servers/postgres.ts';
+import { serverForFile } from '../../../../tools/servers/server-for-file.ts';
+import { pgDatabase, pgExecutor } from '../../src/atomic/index.ts';
+import { createOnce, currentWork, IdempotencyError } from '../../src/index.ts';
+import { migrate, postgres } from '../../src/stores/postgres.ts';
+
+const server = serverForFile(() => startPostgres({ fsync: false }));
+let pool: pg.Pool;
+let proxy: FaultProxy;
+let number = 0;
+
+beforeAll(async () => {
+  proxy = await startFaultProxy({ port: server().port });
+  pool = new pg.Pool({ connectionString: server().url, max: 20 });
+  await migrate(pool);
+  await pool.query('CREATE TABLE entry (key text, amount integer)');
+});
+
+beforeEach(() => {
+  number += 1;
+});
+
+afterAll(async () => {
+  await pool.end();
+  await proxy.stop();
+});
+
+const codeOf = (error: unknown): string => (IdempotencyError.is(error) ? error.code : String(error));
+const call = () => ({ scope: ['acme'], operation: 'ledger.post', key: `entry-${number}`, input: { amount: 5 } });
+const post = async (tx: pg.ClientBase): Promise<{ posted: number }> => {
+  await tx.query('INSERT INTO entry VALUES ($1, 5)', [`entry-${number}`]);
+  return { posted: 5 };
+};
+const effects = async (): Promise<number> =>
+  (await pool.query('SELECT 1 FROM entry WHERE key = $1', [`entry-${number}`])).rows.length;
+
+describe('atomic', () => {
+  test('runs once and replays', async () => {
+    const once = createOnce({ store: postgres(pool) });
+    const first = await once.atomic(pgDatabase(pool), call(), post);
+    const again = await once.atomic(pgDatabase(pool), call(), post);
+    expect([first.status, again.status, again.value]).toEqual(['executed', 'replayed', { posted: 5 }]);
+    expect(await effects()).toBe(1);
+    expect(await once.get(call())).toMatchObject({ state: 'completed', value: { posted: 5 }, attempt: 1 });
+  });
+
+  test('leaves nothing behind a throw, and runs again', async () => {
+    const once = createOnce({ store: postgres(pool) });
+    const failing = once.atomic(pgDatabase(pool), call(), async (tx) => {
+      await post(tx);
+      throw new Error('the printer is on fire');
+    });
+    await expect(failing).rejects.toThrow('on fire');
+    expect([await effects(), await once.get(call())]).toEqual([0, undefined]);
+    expect((await once.atomic(pgDatabase(pool), call(), post)).status).toBe('executed');
+  });
+
+  test('a duplicate meanwhile is told at once', async () => {
+    const once = createOnce({ store: postgres(pool) });
+    let finish = (): void => {};
+    const held = new Promise<void>((resolve) => (finish = resolve));
+    let begin = (): void => {};
+    const begun = new Promise<void>((resolve) => (begin = resolve));
+    const first = once.atomic(pgDatabase(pool), call(), async (tx) => {
+      begin();
+      await held;
+      return post(tx);
+    });
+    await begun;
+    const startedMs = performance.now();
+    await expect(once.atomic(pgDatabase(pool), call(), post)).rejects.toSatisfy(
+      (error) => codeOf(error) === 'in_progress',
+    );
+    expect(performance.now() - startedMs).toBeLessThan(1000);
+    finish();
+    expect((await first).status).toBe('executed');
+    expect(await effects()).toBe(1);
+  });
+
+  test('of 100 at once over 20 connections one runs, and those that wait get its result', async () => {
+    const once = createOnce({ store: postgres(pool), inProgress: 'wait' });
+    const all = await Promise.all(Array.from({ length: 100 }, () => once.atomic(pgDatabase(pool), call(), post)));
+    expect(all.filter((one) => one.status === 'executed')).toHaveLength(1);
+    expect(await effects()).toBe(1);
+  });
+
+  test('other input under the same key is refused and noted', async () => {
+    const once = createOnce({ store: postgres(pool) });
+    await once.atomic(pgDatabase(pool), call(), post);
+    const other = once.atomic(pgDatabase(pool), { ...call(), input: { amount: 6 } }, post);
+    await expect(other).rejects.toSatisfy((error) => codeOf(error) === 'key_reused');
+    expect(await once.get(call())).toMatchObject({ conflictCount: 1, value: { posted: 5 } });
+  });
+
+  test('a serialisation failure runs again', async () => {
+    const once = createOnce({ store: postgres(pool) });
+    await pool.query(`INSERT INTO entry VALUES ('counter-${number}', 0)`);
+    const database = pgDatabase(pool, { isolation: 'SERIALIZABLE' });
+    const add = (key: string) =>
+      once.atomic(database, { ...call(), key }, async (tx) => {
+        const name = `counter-${number}`;
+        const { rows } = await tx.query<{ amount: number }>('SELECT amount FROM entry WHERE key = $1', [name]);
+        await tx.query('UPDATE entry SET amount = $2 WHERE key = $1', [name, (rows[0]?.amount ?? 0) + 1]);
+        return true;
+      });
+    await Promise.all([add('a'), add('b'), add('c')].map((one, at) => one.then(() => at)));
+    const { rows } = await pool.query(`SELECT amount FROM entry WHERE key = 'counter-${number}'`);
+    expect(rows).toEqual([{ amount: 3 }]);
+  });
+
+  test('a commit whose reply is lost is resolved by reading', async () => {
+    const lossy = new pg.Pool({ connectionString: proxy.through(server().url), max: 2 });
+    lossy.on('error', () => undefined);
+    const once = createOnce({ store: postgres(pool) });
+    const result = await once.atomic(pgDatabase(lossy), call(), async (tx) => {
+      const value = await post(tx);
+      proxy.plan({ kind: 'cut-after', when: (bytes) => bytes.includes('COMMIT') });
+      return value;
+    });
+    expect(proxy.counters.faults['cut-after']).toBe(1);
+    expect([result.status, result.value, await effects()]).toEqual(['executed', { posted: 5 }, 1]);
+    await lossy.end();
+  });
+
+  test('a commit that never arrived runs again', async () => {
+    const lossy = new pg.Pool({ connectionString: proxy.through(server().url), max: 2 });
+    lossy.on('error', () => undefined);
+    const once = createOnce({ store: postgres(pool), inProgress: 'wait' });
+    let runs = 0;
+    const result = await once.atomic(pgDatabase(lossy), call(), async (tx) => {
+      runs += 1;
+      const value = await post(tx);
+      if (runs === 1) proxy.plan({ kind: 'cut-before', when: (bytes) => bytes.includes('COMMIT') });
+      return value;
+    });
+    expect([result.status, runs, await effects()]).toEqual(['executed', 2, 1]);
+    await lossy.end();
+  });
+
+  test('the work knows itself, and its key is that of every attempt', async () => {
+    const once = createOnce({ store: postgres(pool) });
+    const seen = await once.atomic(pgDatabase(pool), call(), async () => currentWork()?.key('next'));
+    expect(seen.value).toMatch(/^[\w-]{43}$/);
+  });
+
+  test('a store that has no transactions is refused', async () => {
+    const { memory } = await import('../../src/stores/memory.ts');
+    const once = createOnce({ store: memory() });
+    await expect(once.atomic(pgDatabase(pool), call(), post)).rejects.toThrow(/memory store cannot share/);
+  });
+});
+
+describe('within', () => {
+  test('shares the fate of the transaction it joins', async () => {
+    const once = createOnce({ store: postgres(pool) });
+    const client = await pool.connect();
+    await client.query('BEGIN');
+    await once.within(pgExecutor(client), call(), () => post(client));
+    await client.query('ROLLBACK');
+    expect([await effects(), await once.get(call())]).toEqual([0, undefined]);
+    await client.query('BEGIN');
+    expect((await once.within(pgExecutor(client), call(), () => post(client))).status).toBe('executed');
+    await client.query('COMMIT');
+    await client.query('BEGIN');
+    expect((await once.within(pgExecutor(client), call(), () => post(client))).status).toBe('replayed');
+    await client.query('COMMIT');
+    client.release();
+    expect(await effects()).toBe(1);
+  });
+});
