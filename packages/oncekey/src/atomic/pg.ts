@@ -15,9 +15,9 @@ export interface PgPoolClient extends PgClient {
   off(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** What is used of a pool of `pg`. */
+/** What is used of a pool of `pg`; its type has a second, older form of `connect`. */
 export interface PgPool<Client extends PgPoolClient> {
-  connect(): Promise<Client>;
+  connect: { (): Promise<Client>; (callback: never): void };
 }
 
 /** How transactions begin. */
