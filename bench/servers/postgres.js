@@ -50,7 +50,7 @@ async function measure({ task, concurrency, durationMs }) {
   const cpuBefore = process.cpuUsage();
   const started = performance.now();
   const worker = async () => {
-    for (let now = performance.now(); now - started < durationMs; ) {
+    for (let now = performance.now(); now - started < durationMs;) {
       await act();
       const then = now;
       now = performance.now();
@@ -130,7 +130,12 @@ function library() {
     },
     async complete(key) {
       const outcome = { kind: /** @type {const} */ ('answer'), status: 200, headers, body };
-      const { kind: said } = await store.complete({ id: idOf(key), token: takeToken(key), outcome, retentionMs: keepMs });
+      const { kind: said } = await store.complete({
+        id: idOf(key),
+        token: takeToken(key),
+        outcome,
+        retentionMs: keepMs,
+      });
       if (said === 'lost') throw new Error('a completion was lost');
     },
   };
@@ -157,7 +162,9 @@ function hand() {
         [id, `sha256:${hex}`, newToken(key), '["bench"]', key],
       );
       if (granted.rows.length > 0) return true;
-      const { rows } = await pool.query('SELECT fingerprint, status, headers, body FROM idempotency WHERE id = $1', [id]);
+      const { rows } = await pool.query('SELECT fingerprint, status, headers, body FROM idempotency WHERE id = $1', [
+        id,
+      ]);
       if (rows[0]?.status !== 200) throw new Error('this is no replay');
       tokens.delete(key);
       return false;
