@@ -45,7 +45,7 @@ const rows: readonly (readonly [begins: string, row: Row])[] = [
     },
   ],
   ['client/', { own: ['client/', 'protocol.ts'], libraries: ['idb'], node: false }],
-  ['jobs/', { own: ['core/', 'jobs/'], libraries: [], node: true }],
+  ['jobs/', { own: ['core/', 'operations/', 'jobs/'], libraries: [], node: true }],
   [
     'webhooks/',
     {

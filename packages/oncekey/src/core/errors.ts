@@ -30,6 +30,8 @@ export interface ErrorDetails {
   work_failed: { name: string; message: string };
   /** A step's name was used twice in one attempt, or is empty. */
   step_invalid: { step: string; reason: string };
+  /** The job's handler was unregistered here; another worker may have it. */
+  job_unregistered: { job: string };
   /** The store did not answer; `phase` tells whether the work has run. */
   store_unavailable: { phase: 'start' | 'claim' | 'work' | 'complete' | 'other' };
   /** The store answers but must not be used: newer schema, corrupt file, open transaction, … */
@@ -41,7 +43,7 @@ export interface ErrorDetails {
 /** Stable name of what went wrong; each has a heading in docs/reference/errors.md. */
 export type ErrorCode = keyof ErrorDetails;
 
-const retryableCodes: ReadonlySet<ErrorCode> = new Set(['in_progress', 'lease_lost', 'store_unavailable']);
+const retryableCodes = new Set<ErrorCode>(['in_progress', 'lease_lost', 'job_unregistered', 'store_unavailable']);
 const brand: unique symbol = Symbol.for('oncekey.IdempotencyError') as never;
 
 /** Thrown at the library's edge. `retryable`: the same call with the same key may succeed later. */

@@ -36,10 +36,7 @@ export interface Running {
   readonly settled: boolean;
 }
 
-interface Flow {
-  readonly running: Running;
-  readonly outer: Flow | undefined;
-}
+type Flow = { readonly running: Running; readonly outer: Flow | undefined };
 
 const flows = new AsyncLocalStorage<Flow>();
 

@@ -27,6 +27,7 @@ const statuses = {
   lease_lost: 503,
   store_unavailable: 503,
   outcome_unknown: 503,
+  job_unregistered: 503,
   key_reused: 422,
   key_missing: 400,
   key_invalid: 400,
