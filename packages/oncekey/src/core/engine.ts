@@ -6,7 +6,6 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from './clock.ts';
 import { decide, decideFromRecord } from './decide.ts';
-import { IdempotencyError } from './errors.ts';
 import type { OnceEvent } from './events.ts';
 import { createGuard, defaultStoreTimeoutMs, StoreFailure, type Guard } from './guard.ts';
 import { chain, type MaybePromise } from './maybe.ts';
@@ -209,7 +208,7 @@ class ClaimingEngine implements Engine {
     return chain(
       this.#guard(() => this.#store.claim(ask), giveBack),
       (answer) => {
-        if (!(answer instanceof StoreFailure) || IdempotencyError.is(answer.error)) return answer;
+        if (!(answer instanceof StoreFailure) || !answer.mayPass) return answer;
         this.#emit({ kind: 'store-failed', phase: 'claim', error: answer.error, id: intent.id, labels: intent.labels });
         return chain(
           this.#guard(() => this.#store.claim(ask), giveBack),

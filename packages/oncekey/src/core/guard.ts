@@ -9,8 +9,11 @@ import { isPromise, type MaybePromise } from './maybe.ts';
 /** A store call that threw or did not answer in time. */
 export class StoreFailure {
   readonly error: unknown;
-  constructor(error: unknown) {
+  /** Whether asking again at once may help: only the reply may have been lost, and the store was not silent. */
+  readonly mayPass: boolean;
+  constructor(error: unknown, mayPass: boolean = !IdempotencyError.is(error) || error.retryable) {
     this.error = error;
+    this.mayPass = mayPass;
   }
 }
 
@@ -42,7 +45,7 @@ function answerInTime<T>(
     let givenUp = false;
     const cancel = clock.after(timeoutMs, () => {
       givenUp = true;
-      resolve(new StoreFailure(silent(timeoutMs)));
+      resolve(new StoreFailure(silent(timeoutMs), false));
     });
     const arrive = (value: T | StoreFailure): void => {
       cancel();

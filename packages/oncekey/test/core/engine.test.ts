@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { createEngine, type Decision, type Engine, type Intent, type Ownership } from '../../src/core/engine.ts';
+import { IdempotencyError } from '../../src/core/errors.ts';
 import type { OnceEvent } from '../../src/core/events.ts';
 import { recordId } from '../../src/core/key.ts';
 import type { AnswerOutcome } from '../../src/core/outcome.ts';
@@ -220,6 +221,23 @@ describe('a store that fails', () => {
       },
     }));
     expect((await owned(engine.begin(intent()))).attempt).toBe(1);
+  });
+
+  test('so is one that the store itself calls unavailable; what it calls unusable is not asked again', async () => {
+    const claims = { store_unavailable: 2, store_unusable: 1 } as const;
+    for (const code of ['store_unavailable', 'store_unusable'] as const) {
+      let asked = 0;
+      const { engine } = bench((store) => ({
+        claim: (ask) => {
+          asked += 1;
+          const told = store.claim(ask);
+          if (asked > 1) return told;
+          throw new IdempotencyError(code, 'reply lost', { phase: 'claim', reason: 'reply lost' });
+        },
+      }));
+      expect(await engine.begin(intent())).toMatchObject({ kind: code === 'store_unusable' ? 'store-down' : 'run' });
+      expect(asked).toBe(claims[code]);
+    }
   });
 
   test('down at claim: nothing runs, and an event tells', async () => {

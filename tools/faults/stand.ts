@@ -1,0 +1,98 @@
+/**
+ * What a store stands on, started for a test: its servers or its file, with the schema in place,
+ * and the same place seen through a fault proxy. It opens no store.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as mysql from 'oncekey/mysql';
+import * as postgres from 'oncekey/postgres';
+import mysql2 from 'mysql2/promise';
+import pg from 'pg';
+import { type FaultProxy, startFaultProxy } from '../servers/fault-proxy.ts';
+import { startMariadb } from '../servers/mariadb.ts';
+import { startPostgres } from '../servers/postgres.ts';
+import { startRedis } from '../servers/redis.ts';
+import type { Server } from '../servers/server.ts';
+import type { Place } from './place.ts';
+
+/** A place that is ready for use. */
+export interface Stand {
+  readonly place: Place;
+  /** The server whose word counts; none for stores in a file or in memory. */
+  readonly server?: Server;
+  /** The one in front of it, of the tiered store. */
+  readonly hot?: Server;
+  /** The same place through a proxy of its own in front of `server`. */
+  proxied?(): Promise<{ readonly place: Place; readonly proxy: FaultProxy }>;
+  stop(): Promise<void>;
+}
+
+/** Stores that a stand can be started for. */
+export type StandName = Place['store'];
+
+/** Starts what the store `name` stands on. */
+export async function startStand(name: StandName): Promise<Stand> {
+  switch (name) {
+    case 'memory':
+      return { place: { store: 'memory' }, stop: async () => {} };
+    case 'sqlite':
+      return fileStand();
+    case 'postgres':
+      return serverStand(await startMigratedPostgres(), (url) => ({ store: 'postgres', url }));
+    case 'mysql':
+      return serverStand(await startMigratedMariadb(), (url) => ({ store: 'mysql', url }));
+    case 'redis':
+      return serverStand(await startRedis(), (url) => ({ store: 'redis', at: { url } }));
+    case 'tiered':
+      return tieredStand();
+  }
+}
+
+/** PostgreSQL with the tables in it. */
+export async function startMigratedPostgres(): Promise<Server> {
+  const server = await startPostgres();
+  const client = new pg.Client({ connectionString: server.url });
+  await client.connect();
+  await postgres.migrate(client);
+  await client.end();
+  return server;
+}
+
+async function startMigratedMariadb(): Promise<Server> {
+  const server = await startMariadb();
+  const pool = mysql2.createPool(server.url);
+  await mysql.migrate(pool);
+  await pool.end();
+  return server;
+}
+
+async function tieredStand(): Promise<Stand> {
+  const [hot, durable] = await Promise.all([startRedis({ appendOnly: 'off' }), startMigratedPostgres()]);
+  const stand = serverStand(durable, (url) => ({ store: 'tiered', url, hot: { url: hot.url } }));
+  return {
+    ...stand,
+    hot,
+    async stop() {
+      await Promise.all([hot.stop(), durable.stop()]);
+    },
+  };
+}
+
+function serverStand(server: Server, placeAt: (url: string) => Place): Stand {
+  return {
+    place: placeAt(server.url),
+    server,
+    async proxied() {
+      const proxy = await startFaultProxy(server);
+      return { place: placeAt(proxy.through(server.url)), proxy };
+    },
+    stop: () => server.stop(),
+  };
+}
+
+function fileStand(): Stand {
+  const folder = mkdtempSync(join(tmpdir(), 'oncekey-faults-'));
+  const stop = async (): Promise<void> => rmSync(folder, { recursive: true, force: true });
+  return { place: { store: 'sqlite', path: join(folder, 'records.db') }, stop };
+}
