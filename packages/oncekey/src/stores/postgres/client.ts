@@ -24,6 +24,9 @@ export interface PostgresConnection {
 /** A connection lent by a pool; released with `true` it is closed instead of used again. */
 export interface PostgresPoolClient extends PostgresConnection {
   release(destroy?: boolean): void;
+  /** A connection that breaks while it is lent says so here, beside the statement that fails. */
+  on?(event: 'error', heard: () => void): unknown;
+  off?(event: 'error', heard: () => void): unknown;
 }
 
 /** The pool of `pg`. */
@@ -78,6 +81,9 @@ async function runPooled(
       () => {},
     );
   });
+  // The statement tells of the same trouble; unheard, the event would end the user's process.
+  const heard = (): void => {};
+  client.on?.('error', heard);
   let hasFailed = true;
   try {
     const leftMs = Math.max(deadlineMs - systemClock.monotonicMs(), 0);
@@ -88,6 +94,8 @@ async function runPooled(
     hasFailed = !isStatementError(error);
     throw error;
   } finally {
+    // One that is closed may break while it closes.
+    if (!hasFailed) client.off?.('error', heard);
     client.release(hasFailed);
   }
 }
