@@ -17,6 +17,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
+          globalSetup: ['tools/compile.ts'],
           include: ['packages/*/test/**/*.system.test.ts', 'test/**/*.system.test.ts', 'tools/**/*.system.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
