@@ -4,5 +4,15 @@
  */
 export type { AtomicDatabase } from '../operations/atomic-database.ts';
 export type { Executor } from '../core/store.ts';
+export { drizzleDatabase, drizzleExecutor } from './drizzle.ts';
+export type { DrizzleDatabase, DrizzleOptions, DrizzleSql, DrizzleTransaction } from './drizzle.ts';
+export { knexDatabase, knexExecutor } from './knex.ts';
+export type { KnexDatabase, KnexOptions, KnexTransaction } from './knex.ts';
+export { kyselyDatabase, kyselyExecutor } from './kysely.ts';
+export type { KyselyDatabase, KyselyOptions, KyselyTransaction } from './kysely.ts';
 export { pgDatabase, pgExecutor } from './pg.ts';
 export type { PgClient, PgOptions, PgPool, PgPoolClient } from './pg.ts';
+export { postgresJsDatabase, postgresJsExecutor } from './postgres-js.ts';
+export type { PostgresJsTag, PostgresJsTransaction } from './postgres-js.ts';
+export { typeormDatabase, typeormExecutor } from './typeorm.ts';
+export type { TypeormDataSource, TypeormManager, TypeormOptions } from './typeorm.ts';
