@@ -27,7 +27,12 @@ import { type Statement, runStatement } from './statement.ts';
 export function bind(execute: Executor, names: TableNames): Pick<Store, 'claim' | 'complete' | 'read'> {
   const rows = async (text: string, values: readonly (string | null)[]): Promise<readonly Row[]> =>
     (await execute(text, values)) as readonly Row[];
-  const server: Server = { names, run: (statement, calls) => runStatement(rows, statement, calls), runText: rows };
+  const server: Server = {
+    names,
+    mostlyNew: true,
+    run: (statement, calls) => runStatement(rows, statement, calls),
+    runText: rows,
+  };
   const claims = claimStatements(names);
   const owners = ownerStatements(names);
   const read = readStatement(names);

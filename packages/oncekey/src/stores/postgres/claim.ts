@@ -1,8 +1,9 @@
 /**
- * Claims. One statement looks and, where there is nothing, inserts: a duplicate writes
- * nothing, takes no row lock and makes no log. Only who may take over writes to a row that
- * is there, under the conditions that the UPDATE checks again (I1, I6, I8). Who was
- * overtaken between look and insert looks again: inside the statement he would see the past.
+ * Claims. An INSERT that does nothing where there is something, and a look, in the order in
+ * which they are likely to be enough: neither writes, locks a row or makes log for a
+ * duplicate. Only who may take over writes to a row that is there, under conditions that the
+ * UPDATE checks again (I1, I6, I8). Who was overtaken in between looks again, in a statement
+ * of his own: inside the first one he would see the past.
  */
 import { IdempotencyError } from '../../core/errors.ts';
 import { fingerprintsAgree } from '../../core/fingerprint.ts';
@@ -24,7 +25,7 @@ import {
   textIn,
 } from './rows.ts';
 import { type Server, maxTries } from './server.ts';
-import { type Asked, type Source, type Statement, askedRows, severally, statement, textArray } from './statement.ts';
+import { type Asked, type Source, type Statement, statement, textArray } from './statement.ts';
 
 const labels = ['operation', 'key', 'owner', 'method', 'path', 'event_id'] as const;
 const columns = ['id', 'token', 'fingerprint', 'lease', 'keep', 'scope', ...labels] as const;
@@ -36,43 +37,32 @@ type TakeOverSource = Source<(typeof takeOverColumns)[number]>;
 export interface ClaimStatements {
   readonly insert: Statement;
   readonly look: Statement;
-  /** Both in one, for several claims. */
-  readonly lookOrInsert: string;
   readonly takeOver: Statement;
 }
 
 /** Makes them. */
 export function claimStatements({ records }: TableNames): ClaimStatements {
-  const insert = (source: ClaimSource, where: string): string => insertText(records, source, where);
-  const several = severally(columns);
-  const look = ({ a, among }: { readonly a: { readonly id: string }; readonly among: string }): string =>
-    `SELECT ${decidingSelected} FROM ${among}${records} r WHERE ${hasId(a.id)}`;
-  const absent = columnNames(decidingSelected).map((name) => (name === 'id' ? 'f.id' : 'NULL'));
   return {
-    insert: statement(columns, (source) => insert(source, '')),
-    look: statement(['id'], look),
-    lookOrInsert: `WITH ${askedRows(columns)}, seen AS MATERIALIZED (${look(several)}),
-      fresh AS (${insert(several, 'WHERE a.id NOT IN (SELECT id FROM seen)')})
-      SELECT * FROM seen UNION ALL SELECT ${absent.join(', ')} FROM fresh f`,
+    insert: statement(columns, (source) => insertText(records, source)),
+    look: statement(
+      ['id'],
+      ({ a, among }) => `SELECT ${decidingSelected} FROM ${among}${records} r WHERE ${hasId(a.id)}`,
+    ),
     takeOver: statement(takeOverColumns, (source) => takeOverText(records, source)),
   };
 }
 
-function insertText(records: string, { a, from }: ClaimSource, where: string): string {
+function insertText(records: string, { a, from }: ClaimSource): string {
   return `INSERT INTO ${records} AS r (id, state, attempt, revision, token, fingerprint, lease_end, expires_at,
       first_seen_at, last_seen_at, scope, ${labels.join(', ')})
     SELECT decode(${a.id}, 'hex'), 'in-progress', 1, 1, ${a.token}, ${a.fingerprint}, ${fromNow(a.lease)},
       ${expiry(a)}, clock_timestamp(), clock_timestamp(), ${a.scope}::text[],
-      ${labels.map((label) => a[label]).join(', ')}${from} ${where}
+      ${labels.map((label) => a[label]).join(', ')}${from}
     ON CONFLICT (id) DO NOTHING RETURNING encode(r.id, 'hex') AS id`;
 }
 
 function expiry({ lease, keep }: { readonly lease: string; readonly keep: string }): string {
   return fromNow(`(${lease}::float8 + ${keep}::float8)`);
-}
-
-function columnNames(selected: string): string[] {
-  return Array.from(selected.matchAll(/ AS (\w+)/g), ([, name]) => name ?? '');
 }
 
 // One reading of the clock for all conditions, taken before any waiting: it never makes a lease end early.
@@ -200,7 +190,7 @@ async function claimOnce(
   const sorted = Array.from(leaders.values(), askedOf).toSorted(byId);
   const takers: Asked[] = [];
   const byIdAsked = new Map(sorted.map((asked) => [asked[0], asked]));
-  for (const row of await lookOrInsert(server, statements, sorted)) {
+  for (const row of await lookAndInsert(server, statements, sorted)) {
     const id = textOf(row, 'id');
     const ask = leaders.get(id);
     const asked = byIdAsked.get(id);
@@ -217,18 +207,29 @@ async function claimOnce(
   return found;
 }
 
-// A lone claim is mostly the first of its key: one short statement then. Several are looked for and inserted in one go.
-async function lookOrInsert(
+/** Rows that are there, and `{ id }` alone for those that this call has inserted. */
+async function lookAndInsert(
   server: Server,
-  { insert, look, lookOrInsert: both }: ClaimStatements,
+  { insert, look }: ClaimStatements,
   sorted: readonly Asked[],
-): Promise<readonly Row[]> {
-  const asked = sorted.map((one) => one.slice(0, columns.length));
-  const [first] = asked;
-  if (first === undefined) return [];
-  if (asked.length > 1) return server.run({ ...insert, many: both }, asked);
-  const fresh = await server.run(insert, asked);
-  return fresh.length > 0 ? fresh : server.run(look, [[first[0] ?? null]]);
+): Promise<Row[]> {
+  const inserting = (asked: readonly Asked[]) =>
+    server.run(
+      insert,
+      asked.map((one) => one.slice(0, columns.length)),
+    );
+  const looking = (asked: readonly Asked[]) =>
+    server.run(
+      look,
+      asked.map(([id]) => [id ?? null]),
+    );
+  const first = server.mostlyNew ? inserting : looking;
+  const then = server.mostlyNew ? looking : inserting;
+  const rows = await first(sorted);
+  const known = new Set(rows.map((row) => textOf(row, 'id')));
+  const left = sorted.filter(([id]) => !known.has(id ?? ''));
+  if (left.length > rows.length) server.mostlyNew = !server.mostlyNew;
+  return [...rows, ...(await then(left))];
 }
 
 function byId([one]: Asked, [other]: Asked): number {
@@ -241,7 +242,7 @@ const firstGrant: Granted = { kind: 'granted', attempt: 1, steps: [] };
 function tell(row: Row, ask: ClaimAsk): Found | undefined {
   try {
     const { token, fingerprint } = ask;
-    if (textIn(row, 'state') === null) return { answer: firstGrant, owner: token, fingerprint };
+    if (row['state'] === undefined) return { answer: firstGrant, owner: token, fingerprint };
     const answer = refusal(row, ask);
     return answer && { answer, owner: textIn(row, 'token'), fingerprint: textIn(row, 'fingerprint') };
   } catch (error) {

@@ -18,6 +18,8 @@ export const maxTries = 8;
 /** Runs statements on the tables of one store. */
 export interface Server {
   readonly names: TableNames;
+  /** Whether the last claims were mostly of keys that nobody had claimed: then inserting comes before looking. */
+  mostlyNew: boolean;
   /** Runs for these calls; their ids differ from each other. */
   run(statement: Statement, calls: readonly Asked[]): Promise<readonly Row[]>;
   runText(text: string, parameters: readonly Parameter[]): Promise<readonly Row[]>;
@@ -27,6 +29,7 @@ export interface Server {
 export function serverOf(execute: Execute, names: TableNames): Server {
   return {
     names,
+    mostlyNew: true,
     run: (statement, calls) => again(() => runStatement(execute, statement, calls, 'bare')),
     runText: (text, parameters) => again(() => execute(text, parameters)),
   };

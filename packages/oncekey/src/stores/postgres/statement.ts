@@ -31,6 +31,10 @@ export interface Source<Column extends string> {
   readonly from: string;
 }
 
+// A limit that the planner cannot know: it expects few rows and looks each up by index, also while the table is small,
+// empty or never analysed, instead of reading the whole of it for each batch.
+const anyNumber = 'LIMIT (SELECT NULL::bigint)';
+
 /** Bytes are asked as hexadecimal digits; their column has this name. */
 const bytesColumn = 'body';
 
@@ -55,17 +59,13 @@ function alone<Column extends string>(columns: readonly Column[]): Record<Column
   return Object.fromEntries(columns.map((column, at) => [column, said(column, at)])) as Record<Column, string>;
 }
 
-/** The source of a text that stands behind {@link askedRows}. */
-export function severally<Column extends string>(columns: readonly Column[]): Source<Column> {
+function severally<Column extends string>(columns: readonly Column[]): Source<Column> {
   const a = Object.fromEntries(columns.map((column) => [column, `a.${column}`])) as Record<Column, string>;
   return { a, among: 'asked a, ', from: ' FROM asked a' };
 }
 
-/**
- * The common table expression `asked`. Arrays of text are read slowly, so bytes come as one long parameter, with where
- * each begins and how long it is.
- */
-export function askedRows(columns: readonly string[]): string {
+// Arrays of text are read slowly, so bytes come as one long parameter, with where each begins and how long it is.
+function askedRows(columns: readonly string[]): string {
   const bytesAt = columns.indexOf(bytesColumn);
   const arrays = columns.flatMap((column, at) => (at === bytesAt ? [] : [[column, `$${at + 1}::text[]`] as const]));
   if (bytesAt >= 0) {
@@ -73,7 +73,7 @@ export function askedRows(columns: readonly string[]): string {
     arrays.push(['body_from', `$${from}::text[]`], ['body_size', `$${size}::text[]`]);
   }
   const names = arrays.map(([name]) => name).join(', ');
-  const rows = `SELECT * FROM unnest(${arrays.map(([, array]) => array).join(', ')}) AS given (${names})`;
+  const rows = `SELECT * FROM unnest(${arrays.map(([, array]) => array).join(', ')}) AS given (${names}) ${anyNumber}`;
   if (bytesAt < 0) return `asked AS (${rows})`;
   const cut = `substring(decode($${bytesAt + 1}::text, 'hex') FROM body_from::integer FOR body_size::integer)`;
   return `asked AS (SELECT given.*, ${cut} AS ${bytesColumn} FROM (${rows}) AS given)`;
