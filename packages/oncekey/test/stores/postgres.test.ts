@@ -18,7 +18,8 @@ describe('postgres on PGlite', () => {
     const store = postgres(db);
     return { store, close: () => store.close() };
   };
-  it.concurrent.each(storeContract(open))('$id: $name', async (contractCase) => {
+  // All cases share one thread of one server: beside other work a case may wait for long.
+  it.concurrent.each(storeContract(open))('$id: $name', { timeout: 60_000 }, async (contractCase) => {
     expect(await contractCase.run()).toEqual({ kind: 'passed' });
   });
 });
