@@ -13,6 +13,7 @@ import type {
   CompleteAsk,
   DurationMs,
   EraseAnswer,
+  Executor,
   ExtendAnswer,
   ListAsk,
   ListPage,
@@ -30,6 +31,7 @@ import type {
 } from '../core/store.ts';
 import { checkListLimit } from './in-process/record-rules.ts';
 import { Access } from './mysql/access.ts';
+import { bind } from './mysql/binding.ts';
 import type { Place } from './mysql/database.ts';
 import { type MysqlPool, checkPool } from './mysql/client.ts';
 import { erase, noteAll, put, resolve, sweep } from './mysql/operating.ts';
@@ -58,6 +60,7 @@ export interface MysqlStore extends Store {
   watch(id: RecordId, changed: () => void): () => void;
   check(): Promise<void>;
   close(): Promise<void>;
+  bind(execute: Executor): Pick<Store, 'claim' | 'complete' | 'read'>;
 }
 
 /** Removing and noting are cut into transactions of so many records. */
@@ -71,12 +74,18 @@ const recordsAtOnce = 500;
  */
 export function mysql(pool: MysqlPool, options: TableOptions = {}): MysqlStore {
   checkPool(pool);
-  const access = new Access(pool, tableNames(options));
-  return { name: 'mysql', ...ownerMethods(access), ...otherMethods(access) };
+  const names = tableNames(options);
+  const access = new Access(pool, names);
+  return {
+    name: 'mysql',
+    ...ownerMethods(access),
+    ...otherMethods(access),
+    bind: (execute) => bind(execute, names.records),
+  };
 }
 
 type OwnerMethods = Pick<MysqlStore, 'claim' | 'extend' | 'complete' | 'release' | 'saveStep'>;
-type OtherMethods = Omit<MysqlStore, keyof OwnerMethods | 'name'>;
+type OtherMethods = Omit<MysqlStore, keyof OwnerMethods | 'name' | 'bind'>;
 
 function ownerMethods(access: Access): OwnerMethods {
   return {

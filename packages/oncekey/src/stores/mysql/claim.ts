@@ -7,7 +7,7 @@
 import type { ClaimAnswer, ClaimAsk, RecordId } from '../../core/store.ts';
 import type { BatchEntry } from '../coalesce.ts';
 import { type Claim, ClaimBatch } from './claim-batch.ts';
-import type { Database, Place } from './database.ts';
+import type { Place, Statements } from './database.ts';
 import { amongIds, findRows, idBytes } from './reading.ts';
 import type { DecidingRow } from './rows.ts';
 import { type Write, living, microseconds, nowUs, spell } from './statement.ts';
@@ -17,13 +17,16 @@ const mostRounds = 20;
 
 /** Sends claims to one table. */
 export class Claiming {
-  readonly #db: Database;
+  readonly #db: Statements;
+  readonly #lock: string;
   readonly #table: string;
   /** Whether the last lone claim found a record: then the next one reads first, else it inserts first. */
   #expectsRecord = false;
 
-  constructor({ db, table }: Place) {
+  /** `lock` is put behind what reads records that are not owned yet; with one they are always read first. */
+  constructor({ db, table }: Pick<Place<Statements>, 'db' | 'table'>, lock: string = '') {
     this.#db = db;
+    this.#lock = lock;
     this.#table = table;
   }
 
@@ -31,7 +34,7 @@ export class Claiming {
   async send(asks: readonly ClaimAsk[]): Promise<BatchEntry<ClaimAnswer>[]> {
     const batch = new ClaimBatch(asks);
     const isLone = asks.length === 1;
-    if (isLone && !this.#expectsRecord) await this.#insert(batch.waiting);
+    if (isLone && !this.#expectsRecord && this.#lock === '') await this.#insert(batch.waiting);
     for (let round = 1; batch.waiting.length > 0 && round <= mostRounds; round++) {
       // Each round stands on what the one before did.
       // oxlint-disable-next-line no-await-in-loop
@@ -44,7 +47,7 @@ export class Claiming {
   /** Answers how many records were found. */
   async #playRound(batch: ClaimBatch): Promise<number> {
     const ids = [...new Set(batch.waiting.map(({ ask }) => ask.id))].sort();
-    const found = await findRows(this.#db.run, this.#table, ids);
+    const found = await findRows(this.#db.run, this.#table, ids, this.#lock);
     const { absent, expired, continued } = batch.look(found);
     if (expired.length > 0) await this.#removeExpired(expired.toSorted());
     if (absent.length > 0) await this.#insert(absent);

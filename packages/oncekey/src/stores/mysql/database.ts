@@ -13,9 +13,16 @@ export type Run = (statement: Spelled) => Promise<Answered>;
 // For the next transaction only, which is the next statement where none is begun.
 const readCommitted: Spelled = { sql: 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED' };
 
-/** A table, quoted, and the database it lies in. */
-export interface Place {
-  readonly db: Database;
+/** Where the statements of claims and owners go: a pool, or one open transaction. */
+export interface Statements {
+  readonly run: Run;
+  /** One statement that writes so many records. */
+  runMany(records: number, statement: Spelled): Promise<Answered>;
+}
+
+/** A table, quoted, and where its statements go. */
+export interface Place<Db extends Statements = Database> {
+  readonly db: Db;
   readonly table: string;
   /** A statement's most bytes. */
   readonly packetBytes: number;

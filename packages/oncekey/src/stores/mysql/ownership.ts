@@ -17,7 +17,7 @@ import type {
 } from '../../core/store.ts';
 import type { BatchEntry } from '../coalesce.ts';
 import { type CheckedOutcome, splitChecked } from '../stored-form/checked-outcome.ts';
-import type { Place } from './database.ts';
+import type { Place, Statements } from './database.ts';
 import { type Found, findLiving, findRows, idBytes } from './reading.ts';
 import { type DecidingRow, isExpired, toMs } from './rows.ts';
 import { living, microseconds, nowUs, spell } from './statement.ts';
@@ -72,7 +72,7 @@ export function prepareCompletion(ask: CompleteAsk, packetBytes: number): Comple
 
 /** Outcomes of different records. */
 export async function completeAll(
-  { db, table }: Place,
+  { db, table }: Pick<Place<Statements>, 'db' | 'table'>,
   completions: readonly Completion[],
 ): Promise<BatchEntry<CompleteAnswer>[]> {
   const asks = completions.map(({ ask }) => ask);
@@ -170,7 +170,7 @@ function isOwned(row: DecidingRow, token: Token): boolean {
 }
 
 async function tellEach<Ask extends { readonly id: RecordId }, Answer>(
-  { db, table }: Pick<Place, 'db' | 'table'>,
+  { db, table }: Pick<Place<Statements>, 'db' | 'table'>,
   asks: readonly Ask[],
   tell: (row: DecidingRow, ask: Ask) => Answer | typeof lost,
 ): Promise<BatchEntry<Answer | typeof lost>[]> {
