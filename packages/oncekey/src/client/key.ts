@@ -5,24 +5,26 @@
  */
 import { ClientError } from './errors.ts';
 
-const unusable: ReadonlySet<string> = new Set(['undefined', 'null', 'NaN', '[object Object]']);
-const hex = (byte: number): string => byte.toString(16).padStart(2, '0');
+const emptied: ReadonlySet<string> = new Set(['undefined', 'null', 'NaN', '[object Object]']);
 
 /** A fresh key: a random UUID (version 4). Works outside secure contexts too, where `crypto.randomUUID` is missing. */
 export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return Array.from(bytes, hex)
-    .join('')
-    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  return hexOf(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-/** The key itself, when a server can take it; throws `key_invalid` with the reason otherwise. */
-export function usableKey(key: string): string {
-  const reason = fault(key);
-  if (reason === undefined) return key;
-  throw new ClientError('key_invalid', `the key ${reason}; give 1 to 255 printable ASCII characters`, { reason });
+/** Bytes as lowercase hexadecimal digits. */
+export function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** The key itself, when a server can take it; throws `key_invalid` otherwise. */
+export function usableKey(key: unknown): string {
+  const usable = typeof key === 'string' && /^[ -~]{1,255}$/.test(key) && key.trim() !== '' && !emptied.has(key);
+  if (usable) return key;
+  throw unusable(key, 'give 1 to 255 printable ASCII characters, and not the text of an empty variable');
 }
 
 /** The key in a header's value: `"k"` is `k`. */
@@ -34,17 +36,10 @@ export function readKeyValue(value: string): string {
 /** The header's value for this host: quoted, or bare where the host is listed (`*` lists all). */
 export function writeKeyValue(key: string, host: string, bareHosts: readonly string[]): string {
   if (!bareHosts.includes(host) && !bareHosts.includes('*')) return `"${key.replace(/["\\]/g, '\\$&')}"`;
-  if (/[\s,;"]/.test(key)) {
-    const reason = 'cannot be sent bare: it has a space, comma, semicolon or quote';
-    throw new ClientError('key_invalid', `the key ${reason}`, { reason });
-  }
-  return key;
+  if (!/[\s,;"]/.test(key)) return key;
+  throw unusable(key, 'without quotes it must have no space, comma, semicolon or quote');
 }
 
-function fault(key: unknown): string | undefined {
-  if (typeof key !== 'string') return `is not text but ${typeof key}`;
-  if (key.trim() === '') return 'is blank';
-  if (key.length > 255) return `has ${key.length} characters`;
-  if (!/^[ -~]+$/.test(key)) return 'has a character that is not printable ASCII';
-  return unusable.has(key) ? `is ${key}: a variable was empty` : undefined;
+function unusable(key: unknown, reason: string): ClientError {
+  return new ClientError('key_invalid', `the key ${String(key)} cannot be sent: ${reason}`, { reason });
 }
