@@ -54,11 +54,16 @@ export async function runGateway(settings: GatewaySettings, environment: NodeJS.
   process.once('SIGTERM', end).once('SIGINT', end);
 }
 
-/** Starts one in this process. Throws a `Refusal`. */
-export async function startGateway(settings: GatewaySettings, log: Logger, limits: Limits): Promise<Gateway> {
+/** Starts one in this process, over the store that `open` makes of the setting. Throws a `Refusal`. */
+export async function startGateway(
+  settings: GatewaySettings,
+  log: Logger,
+  limits: Limits,
+  open: (url: string) => Promise<Store> = openStore,
+): Promise<Gateway> {
   const observing = settings.protocol.mode === 'observe';
   const findScope = scopeFinder(settings.scope, () => warnOfJwt(log));
-  const store = await openStore(settings.store);
+  const store = await open(settings.store);
   let inFlight = (): number => 0;
   const metrics = settings.metrics === null ? null : openMetrics(() => inFlight());
   const toLog = logEvents(log, observing);

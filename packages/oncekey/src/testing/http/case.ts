@@ -61,6 +61,11 @@ export class HttpCaseContext {
     return new App(opened.port, this.key(), () => runs);
   }
 
+  /** Does something before the apps that are open by now end. */
+  atEnd(act: () => void): void {
+    this.#closers.push(async () => act());
+  }
+
   /** Ends what was opened. */
   async close(): Promise<void> {
     for (const close of this.#closers.splice(0).reverse()) await close();

@@ -54,7 +54,7 @@ export const leavingCases: readonly HttpCaseDefinition[] = [
       let stopped = false;
       async function* endless(): AsyncGenerator<Uint8Array> {
         try {
-          for (let made = 0; made < 2000; made++) {
+          for (let made = 0; made < 300; made++) {
             yield piece;
             await pause(1);
           }

@@ -1,7 +1,18 @@
 /** The HTTP contract of stores that fail (rule 13, I11): every call may, and it is never taken for something else, nor waited for without end. */
 import assert from 'node:assert/strict';
 import type { Store } from '../../core/store.ts';
-import { bytesOf, pause, pieces, ran, refused, type HttpCaseDefinition } from './case.ts';
+import type { ProtocolOptions } from '../../http/options.ts';
+import {
+  bytesOf,
+  pause,
+  pieces,
+  ran,
+  refused,
+  type App,
+  type HttpCaseContext,
+  type HttpCaseDefinition,
+} from './case.ts';
+import type { HttpReply, HttpWork } from './setup.ts';
 
 const timeout = { storeTimeoutMs: 60 } as const;
 const refuse = (): Promise<never> => Promise.reject(new Error('the store is down: part of the contract'));
@@ -10,9 +21,26 @@ const throwing = (): never => {
 };
 const hang = (): Promise<never> => new Promise(() => undefined);
 type Call = 'claim' | 'complete' | 'release';
-const broken =
-  (call: Call, how: () => Promise<never> | never) =>
-  (inner: Store): Store => ({ ...inner, [call]: how });
+
+/** An app over a store whose calls go wrong until the case is over: then what is still tried comes to its end. */
+async function brokenApp(
+  t: HttpCaseContext,
+  call: Call,
+  how: () => Promise<never> | never,
+  work: HttpWork | HttpReply,
+  options: ProtocolOptions,
+): Promise<App> {
+  let mended = false;
+  const store = (inner: Store): Store => {
+    const broken = (...given: never[]): unknown =>
+      mended ? (inner[call] as (...given: never[]) => unknown)(...given) : how();
+    return { ...inner, [call]: broken };
+  };
+  const app = await t.app(work, { store, options });
+  t.atEnd(() => (mended = true));
+  return app;
+}
+
 const faults: readonly (readonly [id: string, how: () => Promise<never>])[] = [
   ['rejects', refuse],
   ['throws', throwing],
@@ -27,7 +55,7 @@ export const storeCases: readonly HttpCaseDefinition[] = [
       name: `a claim that ${id}: refused, retryable, and nothing runs`,
       needs: ['store'],
       async run(t) {
-        const app = await t.app({}, { store: broken('claim', how), options: timeout });
+        const app = await brokenApp(t, 'claim', how, {}, timeout);
         const reply = await app.ask();
         refused(reply, 503, 'idempotency_store_unavailable');
         assert.equal(reply.header('retry-after'), '1');
@@ -40,7 +68,7 @@ export const storeCases: readonly HttpCaseDefinition[] = [
       needs: ['store'],
       async run(t) {
         const options = { ...timeout, storeDown: 'pass' } as const;
-        const app = await t.app({ body: bytesOf('ran') }, { store: broken('claim', how), options });
+        const app = await brokenApp(t, 'claim', how, { body: bytesOf('ran') }, options);
         const reply = await app.ask();
         assert.deepEqual(
           [reply.body.toString(), reply.header('idempotency-unprotected')],
@@ -54,7 +82,7 @@ export const storeCases: readonly HttpCaseDefinition[] = [
       name: `a completion that ${id}: the answer goes out after the store timeout`,
       needs: ['store'],
       async run(t) {
-        const app = await t.app({ body: bytesOf('ran') }, { store: broken('complete', how), options: timeout });
+        const app = await brokenApp(t, 'complete', how, { body: bytesOf('ran') }, timeout);
         const reply = await app.ask();
         assert.deepEqual([reply.body.toString(), reply.whole], ['ran', true]);
       },
@@ -66,7 +94,7 @@ export const storeCases: readonly HttpCaseDefinition[] = [
       async run(t) {
         const options = { ...timeout, unrecorded: 'break' } as const;
         const body = (): AsyncIterable<Uint8Array> => pieces(['half ', 'whole'], () => pause(10));
-        const app = await t.app(() => ({ body: body() }), { store: broken('complete', how), options });
+        const app = await brokenApp(t, 'complete', how, () => ({ body: body() }), options);
         assert.equal((await app.ask()).whole, false);
       },
     },
@@ -76,7 +104,7 @@ export const storeCases: readonly HttpCaseDefinition[] = [
       needs: ['store'],
       async run(t) {
         const options = { ...timeout, unrecorded: 'break' } as const;
-        const app = await t.app({ body: bytesOf('whole') }, { store: broken('complete', how), options });
+        const app = await brokenApp(t, 'complete', how, { body: bytesOf('whole') }, options);
         const reply = await app.ask();
         assert.ok(!reply.whole || reply.status >= 500, 'the answer must not arrive');
         assert.ok(!reply.body.includes('whole'), 'nothing of it must arrive');
@@ -87,10 +115,7 @@ export const storeCases: readonly HttpCaseDefinition[] = [
       name: `a release that ${id}: the answer goes out`,
       needs: ['store'],
       async run(t) {
-        const app = await t.app(
-          { status: 503, body: bytesOf('busy') },
-          { store: broken('release', how), options: timeout },
-        );
+        const app = await brokenApp(t, 'release', how, { status: 503, body: bytesOf('busy') }, timeout);
         const reply = await app.ask();
         assert.deepEqual([reply.status, reply.body.toString()], [503, 'busy']);
       },
@@ -140,7 +165,7 @@ export const storeCases: readonly HttpCaseDefinition[] = [
     name: 'a request without a key never asks the store',
     needs: ['store'],
     async run(t) {
-      const app = await t.app({}, { store: broken('claim', throwing) });
+      const app = await brokenApp(t, 'claim', throwing, {}, {});
       assert.equal((await app.plain()).status, 200);
     },
   },

@@ -106,15 +106,17 @@ export const streamCases: readonly HttpCaseDefinition[] = [
     needs: ['store'],
     async run(t) {
       const slow = slowToComplete();
+      const seen = gate();
       const headers = [['Content-Length', '7']] as const;
-      const app = await t.app(() => ({ headers, body: pieces(['one ', 'two'], () => pause(10)) }), slow);
+      const app = await t.app(() => ({ headers, body: pieces(['one ', 'two'], () => seen.opened) }), slow);
       const wire = app.wire();
-      await eventually(slow.asked, (asked) => asked > 0, 'the outcome must be stored');
       await eventually(
         () => wire.seen,
-        (seen) => seen.includes('one '),
+        (text) => text.includes('one '),
         'the first chunk must come',
       );
+      seen.open();
+      await eventually(slow.asked, (asked) => asked > 0, 'the outcome must be stored');
       await pause(30);
       assert.ok(!wire.seen.includes('two') && !wire.closed, 'the last chunk must wait');
       slow.open();
