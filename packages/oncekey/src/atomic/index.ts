@@ -16,5 +16,7 @@ export { pgDatabase, pgExecutor } from './pg.ts';
 export type { PgClient, PgOptions, PgPool, PgPoolClient } from './pg.ts';
 export { postgresJsDatabase, postgresJsExecutor } from './postgres-js.ts';
 export type { PostgresJsTag, PostgresJsTransaction } from './postgres-js.ts';
+export { sqliteDatabase, sqliteExecutor } from './sqlite.ts';
+export type { SqliteAtomicHandle, SqliteAtomicOptions } from './sqlite.ts';
 export { typeormDatabase, typeormExecutor } from './typeorm.ts';
 export type { TypeormDataSource, TypeormManager, TypeormOptions } from './typeorm.ts';

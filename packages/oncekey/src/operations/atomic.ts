@@ -10,7 +10,7 @@ import { decide } from '../core/decide.ts';
 import type { Decision, Engine, Intent } from '../core/engine.ts';
 import { IdempotencyError } from '../core/errors.ts';
 import { pause } from '../core/guard.ts';
-import type { Executor, Store, StoredRecord } from '../core/store.ts';
+import type { Executor, RecordId, Store, StoredRecord } from '../core/store.ts';
 import { withWork } from '../core/work.ts';
 import type { AtomicDatabase } from './atomic-database.ts';
 import { TransactionWork } from './atomic-work.ts';
@@ -32,8 +32,10 @@ export interface AtomicParts {
   readonly store: Store;
   readonly engine: Engine;
   readonly clock: Clock;
+  /** Records whose transaction is under way in this process: a duplicate of one needs no connection to be told so. */
+  readonly running: Set<RecordId>;
   /** Reads the record outside of any transaction. */
-  read(id: string): Promise<StoredRecord | undefined>;
+  read(id: RecordId): Promise<StoredRecord | undefined>;
 }
 
 /** Not an error: the way out of a transaction that has nothing to commit. */
@@ -83,8 +85,11 @@ async function once<Tx, T>(
   choices: Choices,
   act: (tx: Tx) => T | Promise<T>,
 ): Promise<Tried<T>> {
+  const { id } = intent;
+  if (parts.running.has(id)) return { kind: 'told', told: { kind: 'in-progress', attempt: 1, retryAfterMs: 1000 } };
   const token = randomUUID();
   let result: RunResult<T> | undefined;
+  parts.running.add(id);
   try {
     await db.transaction(async (tx, execute) => {
       result = await within(bindTo(parts.store, execute), intent, choices, token, tx, act);
@@ -97,6 +102,8 @@ async function once<Tx, T>(
     // The work had ended, so it is the commit that failed, or only its reply.
     if (result !== undefined) return resolveCommit(parts, intent, token, result, error);
     throw error;
+  } finally {
+    parts.running.delete(id);
   }
 }
 

@@ -39,6 +39,8 @@ export class Operations implements Once {
   readonly #engine: Engine;
   readonly #guard: Guard;
   readonly #clock: Clock;
+  readonly #running = new Set<string>();
+  #checked: Promise<void> | undefined;
   readonly #choices: Choices;
   readonly #onEvent: OnceOptions['onEvent'];
 
@@ -72,7 +74,13 @@ export class Operations implements Once {
   ): Promise<RunResult<T>> {
     const choices = choose(call, this.#choices);
     const read = (id: string) => this.#ask('read', () => this.#store.read(id));
-    const parts = { store: this.#store, engine: this.#engine, clock: this.#clock, read };
+    // Once: a missing table is told by name, and not from inside a transaction.
+    this.#checked ??= this.#ask('check', () => this.#store.check?.());
+    await this.#checked.catch((error: unknown) => {
+      this.#checked = undefined;
+      throw error;
+    });
+    const parts = { store: this.#store, engine: this.#engine, clock: this.#clock, running: this.#running, read };
     return runAtomic(parts, db, intentOf(call, choices), choices, act);
   }
 

@@ -12,6 +12,7 @@ import type {
   CompleteAsk,
   DurationMs,
   EraseAnswer,
+  Executor,
   ExtendAnswer,
   ListAsk,
   ListPage,
@@ -29,6 +30,7 @@ import type {
 } from '../core/store.ts';
 import { checkListLimit } from './in-process/record-rules.ts';
 import { Watchers } from './in-process/watchers.ts';
+import { bind } from './sqlite/binding.ts';
 import { fileSource, handleSource } from './sqlite/connection.ts';
 import type { SqliteHandle, Synchronous } from './sqlite/driver.ts';
 import { erase, note, put, resolve, sweep } from './sqlite/operating.ts';
@@ -66,6 +68,7 @@ export interface SqliteStore extends Store {
   watch(id: RecordId, changed: () => void): () => void;
   check(): Promise<void>;
   close(): Promise<void>;
+  bind(execute: Executor): Pick<Store, 'claim' | 'complete' | 'read'>;
 }
 
 /** Removing is cut into transactions of so many records. */
@@ -89,6 +92,7 @@ export function sqlite(target: string | SqliteHandle, options: SqliteOptions = {
     ...ownerMethods(queue),
     ...otherMethods(queue),
     watch: (id, changed) => watchers.add(id, changed),
+    bind: (execute) => bind(execute, clock),
     async close() {
       await queue.close();
       watchers.clear();
@@ -97,7 +101,7 @@ export function sqlite(target: string | SqliteHandle, options: SqliteOptions = {
 }
 
 type OwnerMethods = Pick<SqliteStore, 'claim' | 'extend' | 'complete' | 'release' | 'saveStep'>;
-type OtherMethods = Omit<SqliteStore, keyof OwnerMethods | 'name' | 'watch' | 'close'>;
+type OtherMethods = Omit<SqliteStore, keyof OwnerMethods | 'name' | 'watch' | 'bind' | 'close'>;
 
 function ownerMethods(queue: CallQueue): OwnerMethods {
   return {

@@ -50,11 +50,13 @@ export function claim(connection: Connection, ask: ClaimAsk, nowMs: number): Cla
   return granted(connection, ask.id, row.attempt + 1, row.step_count);
 }
 
-function ownsRow(row: DecidingRow, token: Token): boolean {
+/** Whether the token holds the claim. */
+export function ownsRow(row: DecidingRow, token: Token): boolean {
   return row.state === 'in-progress' && row.token === token;
 }
 
-function refusal(row: DecidingRow, ask: ClaimAsk, nowMs: number): ClaimAnswer | undefined {
+/** What refuses a claim; undefined when it may take the record over. */
+export function refusal(row: DecidingRow, ask: ClaimAsk, nowMs: number): ClaimAnswer | undefined {
   const { state, fingerprint, attempt } = row;
   if (state === 'completed' || state === 'erased') return completedAnswer(ask.id, row);
   const leaseLeftMs = (row.lease_end_ms ?? 0) - nowMs;
@@ -94,7 +96,8 @@ function replaceExpired(connection: Connection, ask: ClaimAsk, nowMs: number): G
   });
 }
 
-function expiryOf(ask: ClaimAsk, nowMs: number): number | null {
+/** When an abandoned record of this claim goes. */
+export function expiryOf(ask: ClaimAsk, nowMs: number): number | null {
   return ask.keepMs === null ? null : instant(nowMs, ask.leaseMs + ask.keepMs);
 }
 

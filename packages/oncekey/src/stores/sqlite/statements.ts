@@ -5,7 +5,8 @@
  */
 import type { SqliteHandle, SqliteStatement } from './driver.ts';
 
-const decidingColumns = `state, attempt, revision, token, fingerprint, lease_end_ms, expires_at_ms, step_count,
+/** The columns that decide a claim. */
+export const decidingColumns: string = `state, attempt, revision, token, fingerprint, lease_end_ms, expires_at_ms, step_count,
   completed_at_ms, outcome_kind, outcome_head, outcome_crc32, outcome_body`;
 
 // Owned: in progress under this token and not yet gone. The lease may be over: nobody replaced him.
