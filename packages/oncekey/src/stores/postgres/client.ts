@@ -47,7 +47,7 @@ export type PostgresClient = PostgresPool | PostgresConnection | PostgresTag;
 export function executeOn(client: PostgresClient, timeoutMs: number): Execute {
   if ('unsafe' in client) return (text, parameters) => runTag(client, timeoutMs, text, parameters);
   if ('totalCount' in client) return (text, parameters) => runPooled(client, timeoutMs, text, parameters);
-  return (text, parameters) => inTime(timeoutMs, query(client, text, parameters), () => {});
+  return (text, parameters) => inTime(timeoutMs, query(client, text, parameters), ignore);
 }
 
 /** Runs a text of several statements as one transaction, without parameters. */
@@ -76,34 +76,31 @@ async function runPooled(
   const deadlineMs = systemClock.monotonicMs() + timeoutMs;
   const connecting = pool.connect();
   const client = await inTime(timeoutMs, connecting, () => {
-    connecting.then(
-      (late) => late.release(),
-      () => {},
-    );
+    connecting.then((late) => late.release(), ignore);
   });
   // The statement tells of the same trouble; unheard, the event would end the user's process.
-  const heard = (): void => {};
-  client.on?.('error', heard);
-  let hasFailed = true;
+  client.on?.('error', ignore);
+  let isUsable = false;
   try {
     const leftMs = Math.max(deadlineMs - systemClock.monotonicMs(), 0);
-    const rows = await inTime(leftMs, query(client, text, parameters), () => {});
-    hasFailed = false;
+    const rows = await inTime(leftMs, query(client, text, parameters), ignore);
+    isUsable = true;
     return rows;
   } catch (error) {
-    hasFailed = !isStatementError(error);
+    isUsable = isRefusal(error);
     throw error;
   } finally {
-    // One that is closed may break while it closes.
-    if (!hasFailed) client.off?.('error', heard);
-    client.release(hasFailed);
+    client.off?.('error', ignore);
+    client.release(!isUsable);
   }
 }
 
-// The server has refused the statement and is ready for the next one.
-function isStatementError(error: unknown): boolean {
-  const { severity } = (error ?? {}) as { severity?: unknown };
-  return severity === 'ERROR';
+function ignore(): void {}
+
+// The server has refused the statement and is ready for the next one; after other errors the connection may not be.
+function isRefusal(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' && /^(?!08|57P|XX)[0-9A-Z]{5}$/.test(code);
 }
 
 async function runTag(
