@@ -7,12 +7,14 @@ import { parseArgs } from 'node:util';
 import { gateway } from './gateway.js';
 import { writeFigures } from './harness/report.js';
 import { httpMemory } from './http-memory.js';
+import { mysql } from './mysql.js';
 import { sqlite } from './sqlite.js';
 
 const benchmarks = new Map([
   ['http-memory', httpMemory],
   ['gateway', gateway],
   ['sqlite', sqlite],
+  ['mysql', mysql],
 ]);
 
 const usage = `usage: npm run bench -- [NAME …] [--json] [--quick]\nnames: ${[...benchmarks.keys()].join(', ')}\n`;

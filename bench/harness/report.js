@@ -18,6 +18,12 @@
  * @property {number} [baselineRate]
  * @property {number} [cpuUs] Processor time of the process that was measured, a request, median.
  * @property {number} [baselineCpuUs]
+ * @property {number} [serverCpuUs] Of the database server, for the same.
+ * @property {number} [baselineServerCpuUs]
+ * @property {number} [p50Ms] How long one took, median over the rounds.
+ * @property {number} [p99Ms]
+ * @property {number} [baselineP50Ms]
+ * @property {number} [baselineP99Ms]
  * @property {number} [goal]
  * @property {'higher' | 'lower'} [better]
  */

@@ -42,6 +42,8 @@ export async function startMariadb({ flushLogAtCommit = 1, settings = {} }: Mari
     'bind-address': '127.0.0.1',
     socket: join(folder, 'socket'),
     'pid-file': join(folder, 'pid'),
+    // A server that starts removes what others keep in a shared one.
+    tmpdir: folder,
     'init-file': first,
     'innodb-flush-log-at-trx-commit': String(flushLogAtCommit),
     'innodb-buffer-pool-size': '64M',

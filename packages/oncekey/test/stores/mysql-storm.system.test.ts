@@ -73,6 +73,33 @@ describe.runIf(storesUnderTest(['mysql']).length > 0)('mysql', () => {
     });
   });
 
+  it('tells who watches a record what another process did to it', async () => {
+    const [here, elsewhere] = [aStore(), aStore()];
+    const ask = askFor('watched');
+    await elsewhere.claim(ask);
+    let told = 0;
+    const end = here.watch(ask.id, () => told++);
+    expect(await elsewhere.complete({ ...ask, outcome: answerOf('seen'), retentionMs: null })).toMatchObject({
+      kind: 'stored',
+    });
+    await waitUntil('the watcher is told', () => told > 0, { deadlineMs: 5000 });
+    end();
+  });
+
+  it('renews leases while thousands of claims wait', async () => {
+    const store = aStore();
+    const ask = askFor('beating');
+    await store.claim(ask);
+    let answered = 0;
+    const claims = Array.from({ length: 4000 }, async (_, key) => {
+      await store.claim(askFor(`crowd-${key}`));
+      answered++;
+    });
+    expect(await store.extend(ask.id, ask.token, 30_000)).toEqual({ kind: 'kept' });
+    expect(answered).toBeLessThan(4000);
+    await Promise.all(claims);
+  });
+
   it('tries again what the server broke off as a deadlock', async () => {
     const store = aStore();
     const ids = [askFor('dead-a'), askFor('dead-b')].toSorted((a, b) => (a.id < b.id ? -1 : 1));

@@ -23,7 +23,7 @@ const taken: ReadonlySet<unknown> = new Set([1205, 3572]);
 /** {@link Store.bind}. Statements are sent once: an error ends the transaction. */
 export function bind(execute: Executor, table: string): Pick<Store, 'claim' | 'complete' | 'read'> {
   const run: Run = (statement) => runIn(execute, statement);
-  const db: Statements = { run, runMany: (_, statement) => run(statement) };
+  const db: Statements = { run };
   const place = { db, table };
   const claiming = new Claiming(place, ' FOR UPDATE NOWAIT');
   const read = async (id: string): Promise<StoredRecord | undefined> => only(await readRecords(run, table, [id]));

@@ -46,6 +46,11 @@ export class ClaimBatch {
     return this.#claims.filter(({ entry }) => entry === undefined);
   }
 
+  /** One claim of each record. */
+  firstOfEach(): readonly Claim[] {
+    return [...new Map(this.#claims.toReversed().map((claim) => [claim.ask.id, claim])).values()];
+  }
+
   /** What became of each. */
   entries(): BatchEntry<ClaimAnswer>[] {
     return this.#claims.map(({ entry }) => entry ?? { error: contested() });

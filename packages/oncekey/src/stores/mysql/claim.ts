@@ -1,8 +1,9 @@
 /**
- * Claims, several in one go: first all that reading can answer is answered, without a write
- * or a lock; the absent ones are inserted by one statement, whose unique key decides among
- * rivals (I1); a record to be taken over is written under the condition that it still is as
- * it was read. What somebody else was quicker to change is read again.
+ * Claims, several in one go: all that reading can answer is answered without a write or a
+ * lock; the absent ones are inserted by one statement, whose unique key decides among rivals
+ * (I1); a record to be taken over is written under the condition that it still is as it was
+ * read. What somebody else was quicker to change is read again. Where keys have been fresh,
+ * inserting comes first, and is all.
  */
 import type { ClaimAnswer, ClaimAsk, RecordId } from '../../core/store.ts';
 import type { BatchEntry } from '../coalesce.ts';
@@ -20,7 +21,7 @@ export class Claiming {
   readonly #db: Statements;
   readonly #lock: string;
   readonly #table: string;
-  /** Whether the last lone claim found a record: then the next one reads first, else it inserts first. */
+  /** Whether the last batch met a record: then the next one reads first, which takes no lock. Else it inserts first. */
   #expectsRecord = false;
 
   /** `lock` is put behind what reads records that are not owned yet; with one they are always read first. */
@@ -33,13 +34,12 @@ export class Claiming {
   /** One entry per ask, in their order. Several may be about one record. */
   async send(asks: readonly ClaimAsk[]): Promise<BatchEntry<ClaimAnswer>[]> {
     const batch = new ClaimBatch(asks);
-    const isLone = asks.length === 1;
-    if (isLone && !this.#expectsRecord && this.#lock === '') await this.#insert(batch.waiting);
+    if (!this.#expectsRecord && this.#lock === '') await this.#insert(batch.firstOfEach());
     for (let round = 1; batch.waiting.length > 0 && round <= mostRounds; round++) {
       // Each round stands on what the one before did.
       // oxlint-disable-next-line no-await-in-loop
       const found = await this.#playRound(batch);
-      if (isLone) this.#expectsRecord = found > 0;
+      this.#expectsRecord = found > 0;
     }
     return batch.entries();
   }
@@ -62,8 +62,7 @@ export class Claiming {
   // Ids in order, so that no two statements wait for each other. When some came too late, reading tells which.
   async #insert(claims: readonly Claim[]): Promise<void> {
     const sorted = claims.toSorted((one, other) => (one.ask.id < other.ask.id ? -1 : 1));
-    const { affected } = await this.#db.runMany(
-      sorted.length,
+    const { affected } = await this.#db.run(
       spell(
         sorted.length,
         (write) => `INSERT IGNORE INTO ${this.#table} (id, state, attempt, revision, token, fingerprint, lease_end_us,
@@ -79,8 +78,7 @@ export class Claiming {
   }
 
   async #removeExpired(ids: readonly RecordId[]): Promise<void> {
-    await this.#db.runMany(
-      ids.length,
+    await this.#db.run(
       spell(
         ids.length,
         (write) => `DELETE FROM ${this.#table} WHERE ${amongIds(ids, write)} AND expires_at_us <= ${nowUs}`,

@@ -1,8 +1,9 @@
 /**
  * A pool as the store's methods use it: one statement on any connection, or several in a
- * transaction of their own. Statements for many records run in READ COMMITTED, which takes
- * no locks on gaps; nothing depends on it (safety is the unique key and conditions on one
- * row). It sets no session variable, so that the pool stays as its owner made it.
+ * transaction of their own, which is READ COMMITTED and so takes no locks on gaps. A single
+ * statement keeps the connection's level: it finds rows by the unique key, where levels do
+ * not differ. Nothing depends on either (safety is the unique key and conditions on one
+ * row). No session variable is set: the pool stays as its owner made it.
  */
 import { type Answered, type MysqlConnection, type MysqlPool, type Spelled, run } from './client.ts';
 import { despiteContention, isServerAnswer } from './failure.ts';
@@ -16,8 +17,6 @@ const readCommitted: Spelled = { sql: 'SET TRANSACTION ISOLATION LEVEL READ COMM
 /** Where the statements of claims and owners go: a pool, or one open transaction. */
 export interface Statements {
   readonly run: Run;
-  /** One statement that writes so many records. */
-  runMany(records: number, statement: Spelled): Promise<Answered>;
 }
 
 /** A table, quoted, and where its statements go. */
@@ -38,17 +37,6 @@ export class Database {
 
   /** One statement, which is a transaction by itself. */
   readonly run: Run = async (statement) => despiteContention(() => run(this.#pool, statement));
-
-  /** One statement that writes so many records: for several in READ COMMITTED. */
-  runMany(records: number, statement: Spelled): Promise<Answered> {
-    if (records === 1) return this.run(statement);
-    return despiteContention(() =>
-      this.#connected(async (connection) => {
-        await run(connection, readCommitted);
-        return run(connection, statement);
-      }),
-    );
-  }
 
   /** Statements that take effect together or not at all. `work` may be done again, and must have no other effect. */
   transact<T>(work: (run: Run) => Promise<T>): Promise<T> {

@@ -94,8 +94,8 @@ export function noteAll({ db, table }: Place, notes: readonly Note[]): Promise<v
     const { rows } = await run(
       spell(
         ids.length,
-        (write) => `SELECT id, ${nowUs}, replay_count, conflict_count, conflict_fingerprints, timeline FROM ${table}
-          WHERE ${amongIds(ids, write)} AND ${living} ORDER BY id${lock}`,
+        (write) => `SELECT id, ${nowUs}, replay_count, conflict_count, conflict_fingerprints, timeline
+          FROM ${table} FORCE INDEX (id) WHERE ${amongIds(ids, write)} AND ${living} ORDER BY id${lock}`,
       ),
     );
     for (const row of rows) {

@@ -51,7 +51,7 @@ export async function extendAll({ db, table }: Place, asks: readonly ExtendAsk[]
       where: (given) => ownedBy(given('token')),
     }),
   );
-  const { affected } = await db.runMany(asks.length, statement);
+  const { affected } = await db.run(statement);
   if (affected === asks.length) return asks.map(() => ({ answer: { kind: 'kept' } }));
   // A row that stays as it was counts as unwritten on some connections: reading tells.
   return tellEach({ db, table }, asks, (row, { token }) => (isOwned(row, token) ? { kind: 'kept' } : lost));
@@ -97,7 +97,7 @@ export async function completeAll(
       where: (given) => ownedBy(given('token')),
     }),
   );
-  const { affected, told } = await db.runMany(asks.length, statement);
+  const { affected, told } = await db.run(statement);
   if (affected === asks.length) return asks.map(() => ({ answer: { kind: 'stored', completedAtMs: toMs(told) } }));
   return tellEach({ db, table }, asks, ({ token, completedAtUs }, ask) => {
     if (token !== ask.token || completedAtUs === null) return lost;

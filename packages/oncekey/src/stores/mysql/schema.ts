@@ -41,7 +41,7 @@ export interface MigrateOptions extends TableOptions {
 function createTable({ records }: TableNames): string {
   return `CREATE TABLE ${records} (
   record_number BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
-  id BINARY(32) NOT NULL UNIQUE,
+  id BINARY(32) NOT NULL,
   state VARCHAR(12) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   attempt INT NOT NULL,
   revision BIGINT NOT NULL,
@@ -77,6 +77,7 @@ function createTable({ records }: TableNames): string {
   CHECK ((outcome_kind IS NULL) = (outcome_crc32 IS NULL)),
   CHECK ((outcome_kind IS NULL) = (completed_at_us IS NULL)),
   CHECK (outcome_kind IS NOT NULL OR outcome_body IS NULL),
+  UNIQUE KEY id (id),
   KEY expiry (expires_at_us)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT='${comment}${version}'`;
 }

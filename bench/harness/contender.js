@@ -1,0 +1,143 @@
+/**
+ * The child's side of benchmarks of stores: claims and completes fresh keys, or claims
+ * completed ones, so many at a time and for so long, and tells how many, at what processor
+ * time and how soon. The same for the library's stores and what is written by hand.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+
+/**
+ * @typedef {object} Contender
+ * @property {() => Promise<void>} open Makes its tables anew.
+ * @property {(key: string, token: string) => Promise<boolean>} claim Whether it was granted; false when told the outcome.
+ * @property {(key: string, token: string) => Promise<void>} complete
+ *
+ * @typedef {object} Ask
+ * @property {'open' | 'pairs' | 'replays'} task
+ * @property {number} concurrency
+ * @property {number} durationMs
+ *
+ * @typedef {object} Measured
+ * @property {number} count
+ * @property {number} elapsedMs
+ * @property {number} cpuUs Of this process, for one pair or replay.
+ * @property {number} p50Ms
+ * @property {number} p99Ms
+ */
+
+export const body = Buffer.from(JSON.stringify({ id: 'ch_1', note: 'y'.repeat(300 - 24) }));
+export const headers = /** @type {const} */ ([['content-type', 'application/json']]);
+const replayedKeys = 4096;
+
+/** @param {string} key */
+export function idOf(key) {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+/**
+ * Answers the benchmark's questions until it goes.
+ * @param {Contender} contender
+ */
+export function serve(contender) {
+  const load = new Load(contender);
+  process.on('message', (/** @type {Ask} */ ask) => {
+    const answer = ask.task === 'open' ? contender.open().then(() => ({})) : load.measure(ask);
+    answer.then(
+      (value) => process.send?.(value),
+      (/** @type {Error} */ error) => process.send?.({ error: error.message }),
+    );
+  });
+  process.on('disconnect', () => process.exit());
+  process.send?.({ ready: true });
+}
+
+class Load {
+  /** @type {Contender} */
+  #contender;
+  #next = 0;
+  #isPrepared = false;
+
+  /** @param {Contender} contender */
+  constructor(contender) {
+    this.#contender = contender;
+  }
+
+  /**
+   * @param {Ask} ask
+   * @returns {Promise<Measured>}
+   */
+  async measure({ task, concurrency, durationMs }) {
+    if (task === 'replays') await this.#prepareReplays();
+    /** @type {number[]} */
+    const latencies = [];
+    const cpuBefore = process.cpuUsage();
+    const started = performance.now();
+    const worker = async () => {
+      for (let now = performance.now(); now - started < durationMs;) {
+        await (task === 'replays' ? this.#replay() : this.#pair(`${process.pid}-${(this.#next += 1)}`));
+        const then = now;
+        now = performance.now();
+        latencies.push(now - then);
+      }
+    };
+    await Promise.all(Array.from({ length: concurrency }, worker));
+    const elapsedMs = performance.now() - started;
+    const { user, system } = process.cpuUsage(cpuBefore);
+    latencies.sort((a, b) => a - b);
+    const at = (/** @type {number} */ share) => latencies[Math.floor(latencies.length * share)] ?? Number.NaN;
+    const count = latencies.length;
+    return { count, elapsedMs, cpuUs: (user + system) / count, p50Ms: at(0.5), p99Ms: at(0.99) };
+  }
+
+  /** @param {string} key */
+  async #pair(key) {
+    const token = randomUUID();
+    if (!(await this.#contender.claim(key, token))) throw new Error('a fresh key was not granted');
+    await this.#contender.complete(key, token);
+  }
+
+  async #replay() {
+    this.#next += 1;
+    const isGranted = await this.#contender.claim(`replay-${this.#next % replayedKeys}`, randomUUID());
+    if (isGranted) throw new Error('a completed key was granted');
+  }
+
+  async #prepareReplays() {
+    if (this.#isPrepared) return;
+    this.#isPrepared = true;
+    const keys = Array.from({ length: replayedKeys }, (_, number) => `replay-${number}`);
+    const worker = async () => {
+      for (let key = keys.pop(); key !== undefined; key = keys.pop()) await this.#pair(key);
+    };
+    await Promise.all(Array.from({ length: 64 }, worker));
+  }
+}
+
+/**
+ * A store of the library.
+ * @param {import('oncekey').Store} store
+ * @param {() => Promise<unknown>} makeTables
+ * @returns {Contender}
+ */
+export function contenderOf(store, makeTables) {
+  const leaseMs = 30_000;
+  const keepMs = 86_400_000;
+  return {
+    async open() {
+      await makeTables();
+    },
+    async claim(key, token) {
+      const id = idOf(key);
+      const labels = { scope: ['bench'], operation: null, key, owner: null, method: 'POST', path: '/', eventId: null };
+      const fingerprint = `sha256:${id}`;
+      const answer = await store.claim({ id, token, fingerprint, leaseMs, ifAbandoned: 'rerun', keepMs, labels });
+      if (answer.kind === 'granted') return true;
+      if (answer.kind !== 'completed' || answer.outcome.kind !== 'answer') throw new Error(`told ${answer.kind}`);
+      return false;
+    },
+    async complete(key, token) {
+      const outcome = { kind: /** @type {const} */ ('answer'), status: 200, headers, body };
+      const { kind } = await store.complete({ id: idOf(key), token, outcome, retentionMs: keepMs });
+      if (kind === 'lost') throw new Error('a completion was lost');
+    },
+  };
+}
