@@ -43,6 +43,12 @@ export type { MysqlConnection, MysqlPool, MysqlRunner, MysqlStatement, MysqlValu
 export type { TableOptions } from './mysql/names.ts';
 export { type MigrateOptions, type Migration, type MysqlSchema, migrate, schema, schemaFor } from './mysql/schema.ts';
 
+/** How a MySQL store behaves. */
+export interface MysqlOptions extends TableOptions {
+  /** How long a statement may take, waiting for a connection included, before it fails with `store_unavailable` and gives its connection up; default 5000 ms. */
+  readonly statementTimeoutMs?: number;
+}
+
 /** {@link Store} with promises and with all that is optional. */
 export interface MysqlStore extends Store {
   claim(ask: ClaimAsk): Promise<ClaimAnswer>;
@@ -72,10 +78,14 @@ const recordsAtOnce = 500;
  * server, connections and table, and throws `store_unusable` naming what is wrong; so does `check`. Throws a TypeError
  * for a wrong pool or option.
  */
-export function mysql(pool: MysqlPool, options: TableOptions = {}): MysqlStore {
+export function mysql(pool: MysqlPool, options: MysqlOptions = {}): MysqlStore {
+  const { statementTimeoutMs = 5000 } = options;
   checkPool(pool);
+  if (!(Number.isFinite(statementTimeoutMs) && statementTimeoutMs > 0)) {
+    throw new TypeError(`mysql: statementTimeoutMs must be a positive number, not ${String(statementTimeoutMs)}`);
+  }
   const names = tableNames(options);
-  const access = new Access(pool, names);
+  const access = new Access(pool, names, statementTimeoutMs);
   return {
     name: 'mysql',
     ...ownerMethods(access),

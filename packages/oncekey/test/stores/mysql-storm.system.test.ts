@@ -177,6 +177,18 @@ describe.runIf(storesUnderTest(['mysql']).length > 0)('mysql', () => {
       expect(await store.claim({ ...ask, token: 'another' })).toMatchObject({ kind: 'granted', attempt: 1 });
     });
 
+    it('a connection that falls silent is given up, and the next call gets another', async () => {
+      const hasty = mysql(pool(client, { port: proxy.port, connectionLimit: 1 }), { statementTimeoutMs: 300 });
+      await hasty.check();
+      const ask = askFor(`silent-${client}`);
+      proxy.plan({ kind: 'drop', when: (bytes) => bytes.includes(ask.token) });
+      await expect(hasty.claim(ask)).rejects.toMatchObject({
+        code: 'store_unavailable',
+        message: expect.stringContaining('no answer within 300 ms') as string,
+      });
+      expect(await hasty.claim(ask)).toMatchObject({ kind: 'granted' });
+    });
+
     it('while the server is away calls fail as unavailable, and work again when it is back', async () => {
       await proxy.down();
       await expect(store.claim(askFor(`away-${client}`))).rejects.toMatchObject({ code: 'store_unavailable' });

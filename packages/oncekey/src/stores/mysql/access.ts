@@ -28,9 +28,9 @@ export class Access {
   #closed = false;
   readonly #underWay = new Set<Promise<unknown>>();
 
-  constructor(pool: MysqlPool, names: TableNames) {
+  constructor(pool: MysqlPool, names: TableNames, timeoutMs: number) {
     this.#names = names;
-    this.#db = new Database(pool);
+    this.#db = new Database(pool, timeoutMs);
     this.watching = new Watching((ids) => lookAtAll(this.#db.run, names.records, ids));
   }
 

@@ -5,6 +5,7 @@
  * not differ. Nothing depends on either (safety is the unique key and conditions on one
  * row). No session variable is set: the pool stays as its owner made it.
  */
+import { systemClock } from '../../core/clock.ts';
 import { type Answered, type MysqlConnection, type MysqlPool, type Spelled, run } from './client.ts';
 import { despiteContention, isServerAnswer } from './failure.ts';
 
@@ -30,13 +31,17 @@ export interface Place<Db extends Statements = Database> {
 /** The database behind a pool. */
 export class Database {
   readonly #pool: MysqlPool;
+  readonly #timeoutMs: number;
 
-  constructor(pool: MysqlPool) {
+  /** What takes longer than `timeoutMs` is given up with its connection. */
+  constructor(pool: MysqlPool, timeoutMs: number) {
     this.#pool = pool;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** One statement, which is a transaction by itself. */
-  readonly run: Run = async (statement) => despiteContention(() => run(this.#pool, statement));
+  readonly run: Run = async (statement) =>
+    despiteContention(() => this.#connected((connection) => run(connection, statement)));
 
   /** Statements that take effect together or not at all. `work` may be done again, and must have no other effect. */
   transact<T>(work: (run: Run) => Promise<T>): Promise<T> {
@@ -51,16 +56,46 @@ export class Database {
     );
   }
 
-  async #connected<T>(work: (connection: MysqlConnection) => Promise<T>): Promise<T> {
+  #connected<T>(work: (connection: MysqlConnection) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const loan = new Loan(this.#pool);
+      const cancel = systemClock.after(this.#timeoutMs, () => {
+        loan.giveUp();
+        reject(new Error(`no answer within ${this.#timeoutMs} ms`));
+      });
+      loan.use(work).then(resolve, reject).finally(cancel);
+    });
+  }
+}
+
+/** A connection while it is lent. */
+class Loan {
+  readonly #pool: MysqlPool;
+  #connection: MysqlConnection | undefined;
+  #isGivenUp = false;
+
+  constructor(pool: MysqlPool) {
+    this.#pool = pool;
+  }
+
+  async use<T>(work: (connection: MysqlConnection) => Promise<T>): Promise<T> {
     const connection = await this.#pool.getConnection();
+    this.#connection = connection;
+    if (this.#isGivenUp) this.giveUp();
     try {
       const result = await work(connection);
-      await connection.release();
+      if (!this.#isGivenUp) await connection.release();
       return result;
     } catch (error) {
-      await giveBack(connection, error);
+      if (!this.#isGivenUp) await giveBack(connection, error);
       throw error;
     }
+  }
+
+  /** Nobody can say what the server still does on this connection: it must not be used again. */
+  giveUp(): void {
+    this.#isGivenUp = true;
+    this.#connection?.destroy();
   }
 }
 
