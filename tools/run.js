@@ -6,7 +6,10 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-const programs = new Map([['servers', 'servers/run.js']]);
+const programs = new Map([
+  ['servers', 'servers/run.js'],
+  ['campaign', 'campaign/run.js'],
+]);
 
 const [name = '', ...args] = process.argv.slice(2);
 const program = programs.get(name);

@@ -5,78 +5,60 @@
  */
 import { scheduler } from 'node:timers/promises';
 import type { Server } from '../servers/server.ts';
-import { Charges, type ChargeAnswer } from './charge.ts';
+import { type ChargeAnswer, type ChargeAsk, Charges } from './charge.ts';
 import { contradictions } from './contradictions.ts';
-import { newEffects } from './effects.ts';
+import { type Effects, newEffects } from './effects.ts';
 import type { KillPlan } from './killed-worker.ts';
+import { askUntilServed, loadAround } from './load.ts';
 import { openPlace, type Place } from './place.ts';
 import { Tally } from './tally.ts';
 
 const lanes = 8;
 const leaseMs = 400;
-const patienceMs = 20_000;
 
 /** Kills `server`, on which `place` stands, again and again. */
-export async function killServer(place: Place, server: Server, { kills, random, step }: KillPlan): Promise<Tally> {
+export async function killServer(
+  place: Place,
+  server: Server,
+  { kills, random, signal, step }: KillPlan,
+): Promise<Tally> {
   const tally = new Tally();
   const opened = await openPlace(place);
   const charges = new Charges(opened.store, { storeTimeoutMs: 500 });
-  const effects = newEffects();
   try {
-    for (let round = 0; round < kills; round++) {
-      const load = { over: false, answers: new Map<string, ChargeAnswer>() };
-      const run = `server-${process.pid}-${performance.now()}`;
-      const running = Array.from({ length: lanes }, async (_, lane) => {
-        for (let count = 0; !load.over; count++) {
-          const key = `${run}-${lane}-${count}`;
-          const answer = await charges.charge({ key, effects: effects.path, leaseMs });
-          load.answers.set(key, answer);
-          if (answer.kind !== 'executed') return;
-        }
+    for (let round = 0; round < kills && !signal?.aborted; round++) {
+      const effects = newEffects();
+      const answers = await loadAround(charges, { lanes, effects: effects.path, leaseMs }, async () => {
+        await scheduler.wait(20 + random(60));
+        await server.kill();
       });
-      await scheduler.wait(20 + random(60));
-      await server.kill();
-      load.over = true;
-      await Promise.all(running);
       await server.start();
       tally.runs += 1;
-      const judged = [...load.answers].map(([key, answer]) =>
-        judge(charges, { key, effects: effects.path, leaseMs }, answer, effects.of, tally),
+      const judged = [...answers].map(([key, answer]) =>
+        judge(charges, { key, effects: effects.path, leaseMs }, answer, effects, tally),
       );
       await Promise.all(judged);
+      effects.remove();
       step?.();
     }
   } finally {
-    effects.remove();
     await opened.close();
   }
   return tally;
 }
 
-type Ask = Parameters<Charges['charge']>[0];
-
 async function judge(
   charges: Charges,
-  ask: Ask,
+  ask: ChargeAsk,
   first: ChargeAnswer,
-  effectsOf: (key: string) => number,
+  effects: Effects,
   tally: Tally,
 ): Promise<void> {
   const { key } = ask;
-  const after = await answered(charges, ask);
+  const after = await askUntilServed(charges, ask);
   tally.count(first.kind === 'executed' ? 'acknowledged' : 'unanswered');
   tally.violations.push(...contradictions(key, first, after));
-  tally.expect(after.kind === 'executed' || after.kind === 'replayed', () => `${key}: ${JSON.stringify(after)} (I10)`);
+  tally.expect('value' in after, () => `${key}: ${JSON.stringify(after)} (I10)`);
   const most = first.kind === 'executed' ? 1 : 2;
-  tally.expect(effectsOf(key) <= most, () => `${key}: took effect ${effectsOf(key)} times after ${first.kind}`);
-}
-
-/** Asks until the server serves again and the lease of whoever was cut off is over. */
-async function answered(charges: Charges, ask: Ask): Promise<ChargeAnswer> {
-  const endMs = performance.now() + patienceMs;
-  for (;;) {
-    const answer = await charges.charge({ ...ask, inProgress: 'reject' });
-    if (answer.kind !== 'refused' || performance.now() > endMs) return answer;
-    await scheduler.wait(answer.retryAfterMs === null ? 20 : Math.min(answer.retryAfterMs, 50));
-  }
+  tally.expect(effects.of(key) <= most, () => `${key}: took effect ${effects.of(key)} times after ${first.kind}`);
 }

@@ -16,6 +16,8 @@ import { startWorker } from './worker-process.ts';
 export interface KillPlan {
   readonly kills: number;
   readonly random: Random;
+  /** Ends the rounds early; what was counted stands. */
+  readonly signal?: AbortSignal;
   /** Hears of each kill that has been judged. */
   readonly step?: () => void;
 }
@@ -25,17 +27,17 @@ const leaseMs = 400;
 const graceMs = 1000;
 
 /** Kills workers at `place`, one after another. */
-export async function killWorkers(place: Place, { kills, random, step }: KillPlan): Promise<Tally> {
+export async function killWorkers(place: Place, { kills, random, signal, step }: KillPlan): Promise<Tally> {
   const tally = new Tally();
   const survivor = await openPlace(place);
   const charges = new Charges(survivor.store);
   const effects = newEffects();
   try {
     let next = startWorker({ place });
-    for (let round = 0; round < kills; round++) {
+    for (let round = 0; round < kills && !signal?.aborted; round++) {
       const worker = await next;
       // The next one starts while this round waits for leases.
-      if (round + 1 < kills) next = startWorker({ place });
+      if (round + 1 < kills && !signal?.aborted) next = startWorker({ place });
       const run = `${process.pid}-${performance.now()}`;
       const asks = Array.from({ length: keysAtOnce }, (_, index) => ({
         key: `worker-${run}-${index}`,

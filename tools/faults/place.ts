@@ -20,7 +20,7 @@ export type RedisAddress =
 /** A store and its address; `url` is the one whose word counts. */
 export type Place =
   | { readonly store: 'memory' }
-  | { readonly store: 'sqlite'; readonly path: string }
+  | { readonly store: 'sqlite' | 'json-file'; readonly path: string }
   | { readonly store: 'postgres' | 'mysql'; readonly url: string }
   | { readonly store: 'redis'; readonly at: RedisAddress }
   | { readonly store: 'tiered'; readonly url: string; readonly hot: RedisAddress };
@@ -39,6 +39,8 @@ export async function openPlace(place: Place): Promise<OpenPlace> {
       return { store: memory(), close: async () => {} };
     case 'sqlite':
       return openSqlite(place.path);
+    case 'json-file':
+      return openJsonFile(place.path);
     case 'postgres':
       return openPostgres(place.url);
     case 'mysql':
@@ -54,6 +56,12 @@ async function openSqlite(path: string): Promise<OpenPlace> {
   const { sqlite } = await import('oncekey/sqlite');
   const store = sqlite(path, { busyTimeoutMs: 5000 });
   return { store, close: async () => store.close() };
+}
+
+async function openJsonFile(path: string): Promise<OpenPlace> {
+  const { jsonFile } = await import('oncekey/json-file');
+  const store = jsonFile(path);
+  return { store, close: async () => store.close?.() };
 }
 
 async function openPostgres(url: string): Promise<OpenPlace> {

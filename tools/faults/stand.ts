@@ -2,6 +2,7 @@
  * What a store stands on, started for a test: its servers or its file, with the schema in place,
  * and the same place seen through a fault proxy. It opens no store.
  */
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +38,10 @@ export async function startStand(name: StandName): Promise<Stand> {
     case 'memory':
       return { place: { store: 'memory' }, stop: async () => {} };
     case 'sqlite':
-      return fileStand();
+      return fileStand((folder) => ({ store: 'sqlite', path: join(folder, 'records.db') }));
+    case 'json-file':
+      // A file of its own for each look: only one store at a time may have it.
+      return fileStand((folder) => ({ store: 'json-file', path: join(folder, `${randomUUID()}.json`) }));
     case 'postgres':
       return serverStand(await startMigratedPostgres(), (url) => ({ store: 'postgres', url }));
     case 'mysql':
@@ -91,8 +95,13 @@ function serverStand(server: Server, placeAt: (url: string) => Place): Stand {
   };
 }
 
-function fileStand(): Stand {
+function fileStand(placeIn: (folder: string) => Place): Stand {
   const folder = mkdtempSync(join(tmpdir(), 'oncekey-faults-'));
   const stop = async (): Promise<void> => rmSync(folder, { recursive: true, force: true });
-  return { place: { store: 'sqlite', path: join(folder, 'records.db') }, stop };
+  return {
+    get place() {
+      return placeIn(folder);
+    },
+    stop,
+  };
 }

@@ -16,4 +16,12 @@ export class Tally {
   expect(holds: boolean, breach: () => string): void {
     if (!holds) this.violations.push(breach());
   }
+
+  /** Takes in what another one counted. */
+  add(other: Tally): this {
+    this.runs += other.runs;
+    this.violations.push(...other.violations);
+    for (const [name, by] of Object.entries(other.counted)) this.count(name, by);
+    return this;
+  }
 }

@@ -19,7 +19,15 @@ export function forStores(names: readonly StandName[], cases: (name: StandName, 
 }
 
 /** All stores. */
-export const allStores: readonly StandName[] = ['memory', 'sqlite', 'postgres', 'mysql', 'redis', 'tiered'];
+export const allStores: readonly StandName[] = [
+  'memory',
+  'json-file',
+  'sqlite',
+  'postgres',
+  'mysql',
+  'redis',
+  'tiered',
+];
 
 /** Stores whose records outlive a process and are seen by several. */
 export const sharedStores: readonly StandName[] = ['sqlite', 'postgres', 'mysql', 'redis', 'tiered'];
