@@ -8,6 +8,7 @@ import { gateway } from './gateway.js';
 import { writeFigures } from './harness/report.js';
 import { httpMemory } from './http-memory.js';
 import { mysql } from './mysql.js';
+import { redis } from './redis.js';
 import { sqlite } from './sqlite.js';
 
 const benchmarks = new Map([
@@ -15,6 +16,7 @@ const benchmarks = new Map([
   ['gateway', gateway],
   ['sqlite', sqlite],
   ['mysql', mysql],
+  ['redis', redis],
 ]);
 
 const usage = `usage: npm run bench -- [NAME …] [--json] [--quick]\nnames: ${[...benchmarks.keys()].join(', ')}\n`;

@@ -80,24 +80,24 @@ export function redis(client: RedisClient, options: RedisOptions = {}): RedisSto
   const messages = subscribe && new Messages((heard) => subscribe(`${prefix}changed`, heard));
   return {
     name: 'redis',
-    claim: (ask) => calls.make(claim(ask)),
-    extend: (id, token, leaseMs) => calls.make(extend(id, token, leaseMs)),
-    complete: (ask) => calls.make(complete(ask)),
-    release: (id, token, keepMs) => calls.make(release(id, token, keepMs)),
-    read: (id) => calls.make(read(id)),
-    saveStep: (id, token, step) => calls.make(saveStep(id, token, step)),
-    put: (record) => calls.make(put(record)),
+    claim: (ask) => calls.make(claim, ask),
+    extend: (id, token, leaseMs) => calls.make(extend, { id, token, leaseMs }),
+    complete: (ask) => calls.make(complete, ask),
+    release: (id, token, keepMs) => calls.make(release, { id, token, keepMs }),
+    read: (id) => calls.make(read, { id }),
+    saveStep: (id, token, step) => calls.make(saveStep, { id, token, step }),
+    put: (record) => calls.make(put, record),
     async note(notes) {
-      await Promise.all(notes.map((one) => calls.make(note(one))));
+      await Promise.all(notes.map((one) => calls.make(note, one)));
     },
     list: (ask) =>
       list(ask, {
         keys: () => connection.keys(patternOf(connection.clientPrefix + prefix)),
-        look: (id) => calls.make(look(id)),
-        read: (id) => calls.make(read(id)),
+        look: (id) => calls.make(look, { id }),
+        read: (id) => calls.make(read, { id }),
       }),
-    resolve: (ask) => calls.make(resolve(ask)),
-    erase: (id, keepMs) => calls.make(erase(id, keepMs)),
+    resolve: (ask) => calls.make(resolve, ask),
+    erase: (id, keepMs) => calls.make(erase, { id, keepMs }),
     // The server removes what is over by itself.
     sweep: async () => ({ removed: 0, more: false }),
     check: () => checkServers(connection, calls, allowEviction),

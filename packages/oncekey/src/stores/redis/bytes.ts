@@ -9,6 +9,7 @@ import { unreadable } from '../stored-form/checked-outcome.ts';
 export type Width = 1 | 2 | 3 | 4 | 6;
 
 const firstBytes = 4096;
+const mostBytesHeld = 512 * 1024;
 // The first byte of a text: its length, or one of these.
 const none = 0xff;
 const long = 0xfe;
@@ -26,7 +27,7 @@ export function uuidText(bytes: Buffer): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
-/** Grows as it is written; `written` hands out a copy, so that one serves all calls of a process. */
+/** Grows as it is written; `take` hands out a copy, so that one serves all calls of a store. */
 export class ByteWriter {
   #bytes = Buffer.allocUnsafeSlow(firstBytes);
   #length = 0;
@@ -61,18 +62,27 @@ export class ByteWriter {
     return this;
   }
 
-  /** Whatever `write` writes, preceded by its length. A longer piece throws a RangeError that names it. */
-  piece(width: Width, what: string, write: () => void): this {
+  /** Leaves room for the length of a piece that begins here; `end` takes the answer. */
+  begin(width: Width): number {
     this.#room(width);
-    const at = this.#length;
     this.#length += width;
-    write();
-    const length = this.#length - at - width;
+    return this.#length;
+  }
+
+  /** Writes the length of the piece that began at `from`. A longer piece than `width` can tell throws a RangeError that names it. */
+  end(from: number, width: Width, what: string): this {
+    const length = this.#length - from;
     if (length >= 256 ** width) {
       throw new RangeError(`redis: ${what} takes ${length} bytes; ${256 ** width - 1} is the most`);
     }
-    this.#bytes.writeUIntBE(length, at, width);
+    this.#bytes.writeUIntBE(length, from - width, width);
     return this;
+  }
+
+  /** Text in UTF-8, preceded by its length. */
+  textPiece(text: string, width: Width, what: string): this {
+    const from = this.begin(width);
+    return this.rawText(text).end(from, width, what);
   }
 
   /** A UUID as its sixteen bytes. */
@@ -85,17 +95,25 @@ export class ByteWriter {
     if (text === null) return this.number(none, 1);
     if (isUuid(text)) return this.number(uuid, 1).uuid(text);
     const isShort = text.length * 3 < uuid || Buffer.byteLength(text) < uuid;
-    if (isShort) return this.piece(1, 'a label', () => this.rawText(text));
-    return this.number(long, 1).piece(4, 'a label', () => this.rawText(text));
+    return isShort ? this.textPiece(text, 1, 'a label') : this.number(long, 1).textPiece(text, 4, 'a label');
   }
 
-  /** A copy of all that `write` writes, from the start: whatever failed before is forgotten. */
-  written(write: (writer: ByteWriter) => void): Buffer {
-    this.#length = 0;
-    write(this);
+  /** How much is written; `back` forgets what came after. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Forgets what was written after `length`. */
+  back(length: number): void {
+    this.#length = length;
+  }
+
+  /** A copy of all that was written; the next call begins anew. */
+  take(): Buffer {
     const taken = Buffer.from(this.#bytes.subarray(0, this.#length));
+    this.#length = 0;
     // One large body must not be held for the life of the process.
-    if (this.#bytes.length > 64 * firstBytes) this.#bytes = Buffer.allocUnsafeSlow(firstBytes);
+    if (this.#bytes.length > mostBytesHeld) this.#bytes = Buffer.allocUnsafeSlow(firstBytes);
     return taken;
   }
 

@@ -11,19 +11,25 @@ import { coalesce, type BatchEntry } from '../coalesce.ts';
 import { ByteWriter } from './bytes.ts';
 import type { Connection } from './connection.ts';
 import { callError, entryError, unavailable, type Phase } from './failure.ts';
-import { operations } from './script.ts';
 
-/** One call of the script and how its answer is understood. */
-export interface Call<Answer> {
-  readonly operation: keyof typeof operations;
+/** What a call asks; every one is about a record. */
+export interface Asked {
   readonly id: RecordId;
+}
+
+/** One kind of call: how it is told to the script, and what the script's answer means. */
+export interface Operation<Ask extends Asked, Answer> {
+  /** How the script numbers it. */
+  readonly code: number;
   readonly phase: Phase;
   /** Heartbeats overtake what waits. */
   readonly urgent?: boolean;
+  /** How many bytes of body it carries, where that may be much. */
+  bytesOf?(ask: Ask): number;
   /** Writes what the script is told. */
-  readonly write?: (writer: ByteWriter) => void;
+  write?(writer: ByteWriter, ask: Ask): void;
   /** Understands what the script answered at the server's `nowMs`. */
-  readonly read: (answer: unknown, nowMs: number) => Answer;
+  read(answer: unknown, nowMs: number, ask: Ask): Answer;
 }
 
 /** How calls are made. */
@@ -36,14 +42,16 @@ export interface CallOptions {
   readonly channel: string;
 }
 
-interface Sent {
-  readonly key: Buffer;
-  readonly bytes: Buffer;
+interface Call {
+  readonly operation: Operation<Asked, unknown>;
+  readonly ask: Asked;
 }
 
-interface Reply {
-  readonly answer: unknown;
-  readonly nowMs: number;
+/** Calls that could be written, with their places in the batch. */
+interface Written {
+  readonly places: number[];
+  readonly keys: Buffer[];
+  readonly payload: Buffer;
 }
 
 /** How long a call waits for a client that is connecting; less than engines wait for a store. */
@@ -51,67 +59,95 @@ const connectMs = 1500;
 const lookEveryMs = 20;
 /** Most calls under way in a cluster, where they are not gathered. */
 const mostAlone = 20_000;
-const writer = new ByteWriter();
 
 /** Makes calls. */
 export class Calls {
   readonly #options: CallOptions;
   readonly #prefix: Buffer;
-  readonly #send: (sent: Sent, urgent?: boolean) => Promise<Reply>;
+  readonly #writer = new ByteWriter();
+  readonly #send: (call: Call, urgent?: boolean) => Promise<unknown>;
   #alone = 0;
 
   constructor(options: CallOptions) {
     this.#options = options;
     this.#prefix = Buffer.from(options.prefix);
-    const gathered = coalesce<Sent, Reply>({
-      send: (batch) => this.#run(batch),
-      bytesOf: ({ bytes }) => bytes.length,
-    });
-    this.#send = options.connection.isCluster ? (sent) => this.#runAlone(sent) : gathered;
+    this.#send = options.connection.isCluster
+      ? (call) => this.#runAlone(call)
+      : coalesce<Call, unknown>({
+          send: (batch) => this.#run(batch),
+          bytesOf: ({ operation, ask }) => operation.bytesOf?.(ask) ?? 0,
+        });
   }
 
-  /** Makes one call. */
-  async make<Answer>(call: Call<Answer>): Promise<Answer> {
-    const { operation, id, phase, write = nothing, read, urgent = false } = call;
-    const bytes = writer.written(() => writer.number(operations[operation], 1).piece(4, 'a call', () => write(writer)));
-    const sent = { key: this.#keyOf(id), bytes };
-    const { answer, nowMs } = await this.#send(sent, urgent).catch((error: unknown) => {
-      throw callError(error, phase);
-    });
-    if (isError(answer)) throw entryError(String(answer[1]), phase);
-    return read(answer, nowMs);
+  /** Makes one call. What it asks must not change until it is answered. */
+  make<Ask extends Asked, Answer>(operation: Operation<Ask, Answer>, ask: Ask): Promise<Answer> {
+    return this.#send({ operation: operation as Operation<Asked, unknown>, ask }, operation.urgent) as Promise<Answer>;
   }
 
-  #keyOf(id: RecordId): Buffer {
-    const key = Buffer.allocUnsafe(this.#prefix.length + 32);
-    key.set(this.#prefix);
-    if (key.write(id, this.#prefix.length, 'hex') === 32) return key;
-    throw new TypeError(`redis: a record id is 64 hexadecimal digits, not ${JSON.stringify(id)}`);
-  }
-
-  async #runAlone(sent: Sent): Promise<Reply> {
+  async #runAlone(call: Call): Promise<unknown> {
     if (this.#alone >= mostAlone) {
       throw unavailable(`redis: ${mostAlone} calls already wait for the cluster; it is down or too slow`, 'other');
     }
     this.#alone += 1;
     try {
-      const [reply] = await this.#run([sent]);
-      if (reply === undefined || 'error' in reply) throw reply?.error;
-      return reply.answer;
+      const [entry] = await this.#run([call]);
+      if (entry === undefined || 'error' in entry) throw entry?.error;
+      return entry.answer;
     } finally {
       this.#alone -= 1;
     }
   }
 
-  async #run(batch: readonly Sent[]): Promise<BatchEntry<Reply>[]> {
+  async #run(batch: readonly Call[]): Promise<BatchEntry<unknown>[]> {
+    const entries: BatchEntry<unknown>[] = [];
+    const written = this.#write(batch, entries);
+    try {
+      const answers = await this.#ask(written);
+      const nowMs = Number(answers[0]);
+      for (const [index, place] of written.places.entries()) {
+        entries[place] = understood(batch[place], answers[index + 1], nowMs);
+      }
+    } catch (error) {
+      for (const place of written.places) {
+        entries[place] = { error: callError(error, batch[place]?.operation.phase ?? 'other') };
+      }
+    }
+    return entries;
+  }
+
+  /** What cannot be written gets its error in `entries`; its neighbours go. */
+  #write(batch: readonly Call[], entries: BatchEntry<unknown>[]): Written {
+    const [places, keys]: [number[], Buffer[]] = [[], []];
+    const writer = this.#writer;
+    for (const [place, { operation, ask }] of batch.entries()) {
+      const begins = writer.length;
+      try {
+        const from = writer.number(operation.code, 1).begin(4);
+        operation.write?.(writer, ask);
+        writer.end(from, 4, 'a call');
+        keys.push(this.#keyOf(ask.id));
+        places.push(place);
+      } catch (error) {
+        writer.back(begins);
+        entries[place] = { error };
+      }
+    }
+    return { places, keys, payload: writer.take() };
+  }
+
+  #keyOf(id: RecordId): Buffer {
+    const key = Buffer.allocUnsafe(this.#prefix.length + 32);
+    key.set(this.#prefix);
+    if (id.length === 64 && key.write(id, this.#prefix.length, 'hex') === 32) return key;
+    throw new TypeError(`redis: a record id is 64 hexadecimal digits, not ${JSON.stringify(id)}`);
+  }
+
+  async #ask({ keys, payload }: Written): Promise<unknown[]> {
+    if (keys.length === 0) return [0];
     const { connection, channel, timeoutMs } = this.#options;
     if (connection.state() !== 'ready') await this.#connected();
-    const keys = batch.map(({ key }) => key);
-    const payload = batch.length === 1 && batch[0] !== undefined ? batch[0].bytes : Buffer.concat(batch.map(bytesOf));
     const args = connection.isCluster ? [payload] : [payload, channel];
-    const answers = (await inTime(connection.run(keys, args), timeoutMs)) as unknown[];
-    const nowMs = Number(answers[0]);
-    return batch.map((_, index) => ({ answer: { answer: answers[index + 1], nowMs } }));
+    return (await inTime(connection.run(keys, args), timeoutMs)) as unknown[];
   }
 
   /** Waits for a client that is on its way; throws when it is closed or does not arrive. */
@@ -129,10 +165,15 @@ export class Calls {
   }
 }
 
-function nothing(): void {}
-
-function bytesOf({ bytes }: Sent): Buffer {
-  return bytes;
+function understood(call: Call | undefined, answer: unknown, nowMs: number): BatchEntry<unknown> {
+  if (call === undefined) return { error: new Error('the script answered more than it was asked') };
+  const { operation, ask } = call;
+  if (isError(answer)) return { error: entryError(String(answer[1]), ask.id, operation.phase) };
+  try {
+    return { answer: operation.read(answer, nowMs, ask) };
+  } catch (error) {
+    return { error };
+  }
 }
 
 // Records begin with another byte and are longer.
@@ -147,6 +188,12 @@ function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
         unavailable(`redis: no answer within ${timeoutMs} ms; check that the server is up and reachable`, 'other'),
       );
     });
-    answer.then(resolve, reject).finally(cancel);
+    const end =
+      <V>(settle: (value: V) => void) =>
+      (value: V): void => {
+        cancel();
+        settle(value);
+      };
+    answer.then(end(resolve), end(reject));
   });
 }

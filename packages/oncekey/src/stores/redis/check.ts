@@ -23,8 +23,8 @@ const proof: ClaimAsk = {
 /** {@link Store.check}. */
 export async function checkServers(connection: Connection, calls: Calls, allowEviction: boolean): Promise<void> {
   // First: it waits for a client that is connecting, and tells what the user may not do.
-  await calls.make({ ...claim(proof), phase: 'start' });
-  await calls.make({ ...release(proof.id, proof.token, 0), phase: 'start' });
+  await calls.make({ ...claim, phase: 'start' }, proof);
+  await calls.make({ ...release, phase: 'start' }, proof);
   for (const info of await infosOf(connection)) checkInfo(info, allowEviction);
 }
 

@@ -5,6 +5,7 @@
  * with the same token. Nothing is ever read as "no such record" (I11).
  */
 import { IdempotencyError } from '../../core/errors.ts';
+import type { RecordId } from '../../core/store.ts';
 import { unreadable } from '../stored-form/checked-outcome.ts';
 
 /** Which phase a call belongs to, for `store_unavailable`. */
@@ -51,12 +52,13 @@ export function callError(error: unknown, phase: Phase): unknown {
   return unavailable(`redis: ${text}; check that the server is up and reachable`, phase, error);
 }
 
-/** What is thrown for the error of one entry of a batch, as the script answered it. */
-export function entryError(text: string, phase: Phase): Error {
-  if (text.startsWith('UNREADABLE ')) return unreadable(text.slice('UNREADABLE '.length));
-  const word = serverWord(text) ?? 'ERR';
-  if (word === 'WRONGTYPE') return unreadable('something else is stored under its key');
-  return serverError(word, new Error(text), phase);
+/** What is thrown for the error of one call of a batch, as the script answered it. */
+export function entryError(text: string, id: RecordId, phase: Phase): Error {
+  const word = serverWord(text);
+  if (word === 'WRONGTYPE') return unreadable(`something else is stored under its key (record ${id})`);
+  if (word !== undefined) return serverError(word, new Error(text), phase);
+  // The script could not take the record to pieces; where in the script is nobody's concern.
+  return unreadable(`${text.replace(/^.*user_script:\d+: /, '')} (record ${id})`);
 }
 
 /** The server cannot serve now. */

@@ -30,9 +30,11 @@ export function writeOutcome(writer: ByteWriter, id: RecordId, outcome: Outcome)
   const { kind, head, crc32, body } = splitChecked(id, outcome);
   writer.number(kinds.indexOf(kind) + 1, 1).number(crc32, 4);
   if (outcome.kind === 'answer') {
-    writer.number(outcome.status, 2).piece(3, 'the headers', () => writeLines(writer, outcome.headers));
+    const from = writer.number(outcome.status, 2).begin(3);
+    writeLines(writer, outcome.headers);
+    writer.end(from, 3, 'the headers');
   } else {
-    writer.piece(3, 'the head of the outcome', () => writer.rawText(head));
+    writer.textPiece(head, 3, 'the head of the outcome');
   }
   if (body !== null) writer.raw(body);
 }

@@ -17,7 +17,7 @@ import type {
   Token,
 } from '../../core/store.ts';
 import { ByteReader } from './bytes.ts';
-import type { Call } from './calls.ts';
+import type { Asked, Operation } from './calls.ts';
 import { writeOutcome } from './outcome.ts';
 import { writeToken } from './packed.ts';
 import {
@@ -32,29 +32,31 @@ import {
   writeFacts,
   writeStep,
 } from './record.ts';
+import { codes } from './script.ts';
+
+/** What an owner asks. */
+export interface OwnerAsk extends Asked {
+  readonly token: Token;
+}
 
 /** {@link Store.claim}. */
-export function claim(ask: ClaimAsk): Call<ClaimAnswer> {
-  const { id, token, labels, fingerprint } = ask;
-  return {
-    operation: 'claim',
-    id,
-    phase: 'claim',
-    write(writer) {
-      writer.number(wholeMs(ask.leaseMs), 6);
-      writeDuration(writer, ask.keepMs);
-      writer.number(ask.ifAbandoned === 'rerun' ? 1 : 0, 1);
-      writeToken(writer, token);
-      writer.piece(3, 'the labels', () => writeFacts(writer, labels, fingerprint));
-    },
-    read(answer, nowMs) {
-      if (typeof answer === 'number') return { kind: 'granted', attempt: answer, steps: [] };
-      if (Buffer.isBuffer(answer)) return refusal(id, answer, nowMs);
-      const [attempt, steps] = answer as [number, Buffer];
-      return { kind: 'granted', attempt, steps: readSteps(new ByteReader(steps)) };
-    },
-  };
-}
+export const claim: Operation<ClaimAsk, ClaimAnswer> = {
+  code: codes.claim,
+  phase: 'claim',
+  write(writer, { leaseMs, keepMs, ifAbandoned, token, labels, fingerprint }) {
+    writer.number(wholeMs(leaseMs), 6);
+    writeDuration(writer, keepMs);
+    writer.number(ifAbandoned === 'rerun' ? 1 : 0, 1);
+    writeToken(writer, token);
+    writeFacts(writer, labels, fingerprint);
+  },
+  read(answer, nowMs, { id }) {
+    if (typeof answer === 'number') return { kind: 'granted', attempt: answer, steps: [] };
+    if (Buffer.isBuffer(answer)) return refusal(id, answer, nowMs);
+    const [attempt, steps] = answer as [number, Buffer];
+    return { kind: 'granted', attempt, steps: readSteps(new ByteReader(steps)) };
+  },
+};
 
 function refusal(id: RecordId, record: Buffer, nowMs: number): ClaimAnswer {
   const opened = openRecord(record);
@@ -73,76 +75,63 @@ function refusal(id: RecordId, record: Buffer, nowMs: number): ClaimAnswer {
 }
 
 /** {@link Store.extend}. */
-export function extend(id: RecordId, token: Token, leaseMs: number): Call<ExtendAnswer> {
-  return {
-    operation: 'extend',
-    id,
-    phase: 'work',
-    urgent: true,
-    write(writer) {
-      writer.number(wholeMs(leaseMs), 6);
-      writeToken(writer, token);
-    },
-    read: (answer) => ({ kind: answer === 1 ? 'kept' : 'lost' }),
-  };
-}
+export const extend: Operation<OwnerAsk & { readonly leaseMs: number }, ExtendAnswer> = {
+  code: codes.extend,
+  phase: 'work',
+  urgent: true,
+  write(writer, { leaseMs, token }) {
+    writer.number(wholeMs(leaseMs), 6);
+    writeToken(writer, token);
+  },
+  read: (answer) => ({ kind: answer === 1 ? 'kept' : 'lost' }),
+};
 
 /** {@link Store.complete}. */
-export function complete({ id, token, outcome, retentionMs }: CompleteAsk): Call<CompleteAnswer> {
-  return {
-    operation: 'complete',
-    id,
-    phase: 'complete',
-    write(writer) {
-      writeDuration(writer, retentionMs);
-      writeToken(writer, token);
-      writeOutcome(writer, id, outcome);
-    },
-    read(answer, nowMs) {
-      if (Array.isArray(answer)) return { kind: 'already', completedAtMs: Number(answer[0]) };
-      return answer === 1 ? { kind: 'stored', completedAtMs: nowMs } : { kind: 'lost' };
-    },
-  };
-}
+export const complete: Operation<CompleteAsk, CompleteAnswer> = {
+  code: codes.complete,
+  phase: 'complete',
+  bytesOf: ({ outcome }) => ('body' in outcome ? outcome.body.byteLength : 0),
+  write(writer, { id, token, outcome, retentionMs }) {
+    writeDuration(writer, retentionMs);
+    writeToken(writer, token);
+    writeOutcome(writer, id, outcome);
+  },
+  read(answer, nowMs) {
+    if (Array.isArray(answer)) return { kind: 'already', completedAtMs: Number(answer[0]) };
+    return answer === 1 ? { kind: 'stored', completedAtMs: nowMs } : { kind: 'lost' };
+  },
+};
 
 /** {@link Store.release}. */
-export function release(id: RecordId, token: Token, keepMs: DurationMs): Call<ReleaseAnswer> {
-  return {
-    operation: 'release',
-    id,
-    phase: 'complete',
-    write(writer) {
-      writeDuration(writer, keepMs);
-      writeToken(writer, token);
-    },
-    read: (answer) => ({ kind: answer === 1 ? 'released' : 'lost' }),
-  };
-}
+export const release: Operation<OwnerAsk & { readonly keepMs: DurationMs }, ReleaseAnswer> = {
+  code: codes.release,
+  phase: 'complete',
+  write(writer, { keepMs, token }) {
+    writeDuration(writer, keepMs);
+    writeToken(writer, token);
+  },
+  read: (answer) => ({ kind: answer === 1 ? 'released' : 'lost' }),
+};
 
 /** {@link Store.saveStep}. */
-export function saveStep(id: RecordId, token: Token, step: SavedStep): Call<SaveStepAnswer> {
-  return {
-    operation: 'saveStep',
-    id,
-    phase: 'work',
-    write(writer) {
-      writeToken(writer, token);
-      writeStep(writer, step);
-    },
-    read: (answer) => ({ kind: answer === 1 ? 'stored' : 'lost' }),
-  };
-}
+export const saveStep: Operation<OwnerAsk & { readonly step: SavedStep }, SaveStepAnswer> = {
+  code: codes.saveStep,
+  phase: 'work',
+  bytesOf: ({ step }) => step.bytes.byteLength,
+  write(writer, { token, step }) {
+    writeToken(writer, token);
+    writeStep(writer, step);
+  },
+  read: (answer) => ({ kind: answer === 1 ? 'stored' : 'lost' }),
+};
 
 /** {@link Store.read}. */
-export function read(id: RecordId): Call<StoredRecord | undefined> {
-  return {
-    operation: 'read',
-    id,
-    phase: 'other',
-    read(answer, nowMs) {
-      if (answer === null) return undefined;
-      const [record, leftMs] = answer as [Buffer, number];
-      return readRecord(id, record, nowMs, leftMs < 0 ? null : leftMs);
-    },
-  };
-}
+export const read: Operation<Asked, StoredRecord | undefined> = {
+  code: codes.read,
+  phase: 'other',
+  read(answer, nowMs, { id }) {
+    if (answer === null) return undefined;
+    const [record, leftMs] = answer as [Buffer, number];
+    return readRecord(id, record, nowMs, leftMs < 0 ? null : leftMs);
+  },
+};

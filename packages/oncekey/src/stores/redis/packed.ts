@@ -7,17 +7,17 @@ import type { Fingerprint, Token } from '../../core/store.ts';
 import { unreadable } from '../stored-form/checked-outcome.ts';
 import { isUuid, uuidText, type ByteWriter } from './bytes.ts';
 
-const digest = /^(?!foreign:)([\x20-\x7e]*):([0-9a-f]{64})$/;
+const digest = /^[\x20-\x7e]*:[0-9a-f]{64}$/;
 /** Begins a packed form; texts that begin with it are not packed and are marked themselves. */
 const packedMark = 0;
 const plainMark = 1;
 
 /** Writes a token. An empty one is nobody's. */
 export function writeToken(writer: ByteWriter, token: Token): void {
-  writer.piece(1, 'the token', () => {
-    if (isUuid(token)) writer.number(packedMark, 1).uuid(token);
-    else writer.rawText(token);
-  });
+  const from = writer.begin(1);
+  if (isUuid(token)) writer.number(packedMark, 1).uuid(token);
+  else writer.rawText(token);
+  writer.end(from, 1, 'the token');
 }
 
 /** The token of its packed form; null when it is nobody's. */
@@ -30,14 +30,19 @@ export function readToken(packed: Buffer): Token | null {
 
 /** Writes a fingerprint or null. */
 export function writeFingerprint(writer: ByteWriter, fingerprint: Fingerprint | null): void {
-  writer.piece(2, 'the fingerprint', () => {
-    if (fingerprint === null) return;
-    const [, algorithm, digits] = digest.exec(fingerprint) ?? [];
-    if (algorithm !== undefined && digits !== undefined) writer.number(packedMark, 1).hex(digits).rawText(algorithm);
-    else if (fingerprint === '' || fingerprint.charCodeAt(0) <= plainMark)
-      writer.number(plainMark, 1).rawText(fingerprint);
-    else writer.rawText(fingerprint);
-  });
+  const from = writer.begin(2);
+  if (fingerprint !== null) writeText(writer, fingerprint);
+  writer.end(from, 2, 'the fingerprint');
+}
+
+function writeText(writer: ByteWriter, fingerprint: Fingerprint): void {
+  if (digest.test(fingerprint) && !fingerprint.startsWith('foreign:')) {
+    writer.number(packedMark, 1).hex(fingerprint.slice(-64)).rawText(fingerprint.slice(0, -65));
+  } else if (fingerprint === '' || fingerprint.charCodeAt(0) <= plainMark) {
+    writer.number(plainMark, 1).rawText(fingerprint);
+  } else {
+    writer.rawText(fingerprint);
+  }
 }
 
 /** The fingerprint of its packed form. */

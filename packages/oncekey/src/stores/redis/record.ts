@@ -35,31 +35,33 @@ export function wholeMs(durationMs: number): number {
   return Math.min(Math.max(Math.ceil(durationMs), 0), longestMs);
 }
 
-/** Writes the facts of a record, without their length. */
+/** Writes the facts of a record. */
 export function writeFacts(writer: ByteWriter, labels: Labels, fingerprint: string | null): void {
-  writer.piece(2, 'scope and operation', () => {
-    writer.text(labels.operation);
-    for (const part of labels.scope) writer.text(part);
-  });
+  const from = writer.begin(3);
+  const belonging = writer.begin(2);
+  writer.text(labels.operation);
+  for (const part of labels.scope) writer.text(part);
+  writer.end(belonging, 2, 'scope and operation');
   writePersonalFacts(writer, labels, fingerprint);
+  writer.end(from, 3, 'the labels');
 }
 
 /** Writes the facts that an erasure takes away. */
 export function writePersonalFacts(writer: ByteWriter, labels: Labels, fingerprint: string | null): void {
   writeFingerprint(writer, fingerprint);
   const { key, owner, method, path, eventId } = labels;
-  for (const label of [key, owner, method, path, eventId]) writer.text(label);
+  writer.text(key).text(owner).text(method).text(path).text(eventId);
 }
 
 /** Writes a step. */
 export function writeStep(writer: ByteWriter, { name, bytes }: SavedStep): void {
-  writer.piece(2, 'the name of a step', () => writer.rawText(name));
-  writer.piece(4, 'a step', () => writer.raw(bytes));
+  const from = writer.textPiece(name, 2, 'the name of a step').begin(4);
+  writer.raw(bytes).end(from, 4, 'a step');
 }
 
 /** Writes what an event says, cut where it is too long. */
 export function writeDetail(writer: ByteWriter, detail: string | null): void {
-  writer.piece(2, 'the detail of an event', () => writer.rawText((detail ?? '').slice(0, longestDetail)));
+  writer.textPiece((detail ?? '').slice(0, longestDetail), 2, 'the detail of an event');
 }
 
 /** Writes a whole record; the lease counts from the instant 0 and is moved by the script. */
@@ -71,8 +73,10 @@ export function writeRecord(writer: ByteWriter, record: StoredRecord): void {
   writer.number(owned ? wholeMs(record.leaseLeftMs ?? 0) : (record.completedAtMs ?? 0), 6);
   writeToken(writer, record.token ?? '');
   if (owned) writeDuration(writer, record.retentionLeftMs);
-  writer.piece(3, 'the labels', () => writeFacts(writer, labels, fingerprint));
-  writer.piece(2, 'what was noted', () => writeNotes(writer, record));
+  writeFacts(writer, labels, fingerprint);
+  const notes = writer.begin(2);
+  writeNotes(writer, record);
+  writer.end(notes, 2, 'what was noted');
   if (outcome !== null) writeOutcome(writer, record.id, outcome);
   else for (const step of record.steps) writeStep(writer, step);
 }

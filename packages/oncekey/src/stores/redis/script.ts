@@ -9,7 +9,7 @@ import { operatingScript } from './script-operating.ts';
 import { ownershipScript } from './script-ownership.ts';
 
 /** What a call does, as the script numbers it. */
-export const operations = {
+export const codes = {
   claim: 1,
   extend: 2,
   complete: 3,
@@ -75,9 +75,7 @@ for i = 1, #KEYS do
   local operation, length, from = unpack('>BI4', payload, at)
   at = from + length
   local done, answer = pcall(operations[operation], KEYS[i], from, at - 1)
-  if not done then
-    answer = {'!', type(answer) == 'table' and answer.err or 'UNREADABLE ' .. tostring(answer)}
-  end
+  if not done then answer = {'!', type(answer) == 'table' and answer.err or tostring(answer)} end
   answers[i + 1] = answer
 end
 -- Who watches is told at most once a run; a user who may not publish goes without.

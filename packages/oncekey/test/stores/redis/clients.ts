@@ -17,20 +17,24 @@ export const libraries = ['ioredis', 'iovalkey', 'node-redis'] as const;
 /** One of the three libraries. */
 export type Library = (typeof libraries)[number];
 
-// What goes wrong on a connection is what the calls are told; the event is only heard.
-const hearErrors = <T extends { on(event: 'error', listener: () => void): unknown }>(client: T): T => {
+/** The same client, whose errors are heard: what goes wrong on a connection is what the calls are told. */
+export const hearErrors = <T extends { on(event: 'error', listener: () => void): unknown }>(client: T): T => {
   client.on('error', () => {});
   return client;
 };
 
 /** A client of one server. */
-export async function connectTo(library: Library, url: string): Promise<Connected> {
+export async function connectTo(
+  library: Library,
+  url: string,
+  options: { keyPrefix?: string } = {},
+): Promise<Connected> {
   if (library === 'node-redis') {
-    const client = hearErrors(createClient({ url }));
+    const client = hearErrors(createClient({ url, ...options }));
     await client.connect();
     return { client, close: async () => client.destroy() };
   }
-  const client = hearErrors(library === 'ioredis' ? new Redis(url) : new Valkey(url));
+  const client = hearErrors(library === 'ioredis' ? new Redis(url, options) : new Valkey(url, options));
   return { client, close: async () => client.disconnect() };
 }
 
