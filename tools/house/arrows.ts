@@ -31,11 +31,11 @@ const rows: readonly (readonly [begins: string, row: Row])[] = [
   ['protocol.ts', { own: [], libraries: [], node: false }],
   ['index.ts', { own: [''], libraries: [], node: false }],
   ['core/', { own: ['core/'], libraries: [], node: true }],
-  ['operations/', { own: ['core/', 'operations/'], libraries: ['canonicalize'], node: true }],
-  ['atomic/', { own: ['core/', 'operations/atomic-database.ts', 'atomic/'], libraries: [], node: true }],
+  ['operations/', { own: ['core/', 'atomic/', 'operations/'], libraries: ['canonicalize'], node: true }],
+  ['atomic/', { own: ['core/', 'atomic/'], libraries: [], node: true }],
   ['stores/cached.ts', { own: ['core/'], libraries: ['lru-cache'], node: true }],
   ['stores/', { own: ['core/'], libraries: [], node: true }],
-  ['http/', { own: ['core/', 'http/', 'protocol.ts'], libraries: ['structured-headers'], node: true }],
+  ['http/', { own: ['core/', 'atomic/', 'http/', 'protocol.ts'], libraries: ['structured-headers'], node: true }],
   [
     'testing/',
     {

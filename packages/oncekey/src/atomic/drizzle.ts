@@ -1,6 +1,6 @@
 /** Atomic mode over Drizzle on PostgreSQL or MySQL. Drizzle's own `sql` has to be passed: only it makes its queries. */
 import type { Executor } from '../core/store.ts';
-import type { AtomicDatabase } from '../operations/atomic-database.ts';
+import type { AtomicDatabase } from './database.ts';
 import { isConflict } from './conflict.ts';
 import { pieces } from './placeholders.ts';
 import { rowsOf } from './rows.ts';

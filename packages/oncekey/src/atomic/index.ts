@@ -2,7 +2,7 @@
  * Databases for `once.atomic` and executors for `once.within`, one pair a library. No library
  * is imported: each is described by what is used of it.
  */
-export type { AtomicDatabase } from '../operations/atomic-database.ts';
+export type { AtomicDatabase } from './database.ts';
 export type { Executor } from '../core/store.ts';
 export { drizzleDatabase, drizzleExecutor } from './drizzle.ts';
 export type { DrizzleDatabase, DrizzleOptions, DrizzleSql, DrizzleTransaction } from './drizzle.ts';

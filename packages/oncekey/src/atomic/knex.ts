@@ -1,6 +1,6 @@
 /** Atomic mode over Knex, on any of its databases that the store speaks. */
 import type { Executor } from '../core/store.ts';
-import type { AtomicDatabase } from '../operations/atomic-database.ts';
+import type { AtomicDatabase } from './database.ts';
 import { isConflict } from './conflict.ts';
 import { pieces } from './placeholders.ts';
 import { rowsOf } from './rows.ts';

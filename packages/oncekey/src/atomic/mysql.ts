@@ -1,6 +1,6 @@
 /** Atomic mode over `mysql2/promise` or `mariadb`: a pool for whole transactions, a connection to join one that is open. */
 import type { Executor } from '../core/store.ts';
-import type { AtomicDatabase } from '../operations/atomic-database.ts';
+import type { AtomicDatabase } from './database.ts';
 import { isConflict } from './conflict.ts';
 import { rowsOf } from './rows.ts';
 

@@ -1,6 +1,6 @@
 /** Atomic mode over `pg`: a pool of it for whole transactions, a client of it to join one that is open. */
 import type { Executor } from '../core/store.ts';
-import type { AtomicDatabase } from '../operations/atomic-database.ts';
+import type { AtomicDatabase } from './database.ts';
 import { isConflict } from './conflict.ts';
 
 /** What is used of a client of `pg`. */

@@ -1,6 +1,6 @@
 /** Atomic mode over porsager's `postgres`. */
 import type { Executor } from '../core/store.ts';
-import type { AtomicDatabase } from '../operations/atomic-database.ts';
+import type { AtomicDatabase } from './database.ts';
 import { isConflict } from './conflict.ts';
 
 /** What is used of the tag inside a transaction. */

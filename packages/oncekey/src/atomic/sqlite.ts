@@ -8,7 +8,7 @@ import { randomInt } from 'node:crypto';
 import { systemClock } from '../core/clock.ts';
 import { pause } from '../core/guard.ts';
 import type { Executor } from '../core/store.ts';
-import type { AtomicDatabase } from '../operations/atomic-database.ts';
+import type { AtomicDatabase } from './database.ts';
 import { isConflict } from './conflict.ts';
 
 /** What is used of a handle. */

@@ -63,7 +63,5 @@ function silent(timeoutMs: number): IdempotencyError<'store_unavailable'> {
 
 /** Resolves after `delayMs`. */
 export function pause(clock: Clock, delayMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    clock.after(delayMs, resolve);
-  });
+  return new Promise((resolve) => void clock.after(delayMs, resolve));
 }

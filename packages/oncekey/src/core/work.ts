@@ -15,6 +15,8 @@ export interface Work {
   readonly attempt: number;
   /** Proof of ownership, for completing from another process. */
   readonly token: Token;
+  /** The transaction in atomic mode, as its library hands it out. */
+  readonly tx?: unknown;
   /** Aborted when the lease is lost: stop, somebody else may be running. */
   readonly signal: AbortSignal;
   /**

@@ -4,6 +4,7 @@
  * With a synchronous store and a body that is already here no promise is made. It knows
  * no framework; an entry knows nothing of this.
  */
+import { createAtomicEngine } from '../atomic/engine.ts';
 import { createEngine, type Decision, type Engine, type Intent, type Ownership } from '../core/engine.ts';
 import { recordId } from '../core/key.ts';
 import { chain, type MaybePromise } from '../core/maybe.ts';
@@ -28,9 +29,10 @@ const pass: Begun = { kind: 'pass', edit: noEdit };
 /** The protocol over one store. Throws a TypeError that names a wrong option. */
 export function createProtocol(options: ProtocolOptions & { readonly store: Store }): Protocol {
   const settings = settle(options);
-  const { store, storeTimeoutMs, onEvent, clock } = settings;
-  const engine = createEngine({ store, storeTimeoutMs, clock, ...(onEvent && { onEvent }) });
-  return new HttpProtocol(settings, engine);
+  const { storeTimeoutMs, onEvent, clock } = settings;
+  const parts = { store: options.store, storeTimeoutMs, clock, ...(onEvent && { onEvent }) };
+  const { atomic } = options;
+  return new HttpProtocol(settings, atomic === undefined ? createEngine(parts) : createAtomicEngine(parts, atomic));
 }
 
 /** A keyed request on its way through the checks. */

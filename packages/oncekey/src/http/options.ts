@@ -2,6 +2,7 @@
  * Every choice the HTTP protocol leaves to its user, with the default of the `safe`
  * profile. Profiles are sets of these options and nothing else (http/profiles.ts).
  */
+import type { AtomicDatabase } from '../atomic/database.ts';
 import type { Clock } from '../core/clock.ts';
 import type { OnceEvent } from '../core/events.ts';
 import type { DurationMs, Store } from '../core/store.ts';
@@ -101,6 +102,11 @@ export interface ProtocolOptions {
   readonly echoKey?: boolean;
   /** `observe` counts and tells, never refuses; default `enforce`. */
   readonly mode?: 'enforce' | 'observe';
+  /**
+   * The user's own database, of which the store is a part: the handler finds its transaction in `currentWork().tx`, and
+   * the answer is committed with what was written there. A 5xx or a throw rolls back and releases. From `oncekey/atomic`.
+   */
+  readonly atomic?: AtomicDatabase<unknown>;
   readonly onEvent?: (event: OnceEvent) => void;
   /** Hears what a handler threw when the protocol answers in its place; default: a process warning. */
   readonly onWorkError?: (error: unknown) => void;

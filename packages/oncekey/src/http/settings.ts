@@ -11,7 +11,7 @@ import type { ProtocolOptions } from './options.ts';
 import { warn } from './warn.ts';
 
 type Filled = Required<
-  Omit<ProtocolOptions, 'methods' | 'releasedStatuses' | 'operation' | 'renderProblem' | 'onEvent'>
+  Omit<ProtocolOptions, 'methods' | 'releasedStatuses' | 'operation' | 'renderProblem' | 'onEvent' | 'atomic'>
 >;
 
 /** What the protocol works with. */
@@ -97,7 +97,10 @@ export function settle(options: ProtocolOptions & { readonly store: Store }): Se
   if (typeof options !== 'object' || options === null) throw wrong('options', 'must be an object');
   if (typeof options.store?.claim !== 'function') throw wrong('options.store', 'must be a store, such as memory()');
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const filled: Filled & Record<string, unknown> = { clock: systemClock, onWorkError: warn, ...defaults, ...given };
+  // A transaction that failed has undone itself (rule 7).
+  const atomic = options.atomic === undefined ? {} : ({ serverErrors: 'release' } as const);
+  const base = { clock: systemClock, onWorkError: warn, ...defaults, ...atomic };
+  const filled: Filled & Record<string, unknown> = { ...base, ...given };
   checkValues(filled);
   const { inProgress, waitMs, leaseMs, retentionMs, abandoned } = filled;
   return {

@@ -5,15 +5,15 @@
  * assumed. Which statements do it is the store's.
  */
 import { randomInt, randomUUID } from 'node:crypto';
+import { type Bound, bindTo, claimIn, RolledBack, type Told, underWay } from '../atomic/claim.ts';
+import type { AtomicDatabase } from '../atomic/database.ts';
+import { TransactionWork } from '../atomic/work.ts';
 import type { Clock } from '../core/clock.ts';
-import { decide } from '../core/decide.ts';
-import type { Decision, Engine, Intent } from '../core/engine.ts';
+import type { Engine, Intent } from '../core/engine.ts';
 import { IdempotencyError } from '../core/errors.ts';
 import { pause } from '../core/guard.ts';
-import type { Executor, RecordId, Store, StoredRecord } from '../core/store.ts';
+import type { RecordId, Store, StoredRecord } from '../core/store.ts';
 import { withWork } from '../core/work.ts';
-import type { AtomicDatabase } from './atomic-database.ts';
-import { TransactionWork } from './atomic-work.ts';
 import type { RunResult } from './once.ts';
 import type { Choices } from './options.ts';
 import { factsOf } from './record.ts';
@@ -24,9 +24,6 @@ const maxTries = 8;
 /** How long a commit whose reply was lost is looked for. */
 const lookMs = 5000;
 
-type Told = Exclude<Decision, { kind: 'run' }>;
-type Bound = ReturnType<NonNullable<Store['bind']>>;
-
 /** What atomic runs are made of. */
 export interface AtomicParts {
   readonly store: Store;
@@ -36,15 +33,6 @@ export interface AtomicParts {
   readonly running: Set<RecordId>;
   /** Reads the record outside of any transaction. */
   read(id: RecordId): Promise<StoredRecord | undefined>;
-}
-
-/** Not an error: the way out of a transaction that has nothing to commit. */
-export class RolledBack extends Error {
-  readonly told: Told;
-  constructor(told: Told) {
-    super('nothing to commit');
-    this.told = told;
-  }
 }
 
 /** Runs `act` and stores its result in one transaction of `db`, or tells what a duplicate is told. */
@@ -86,7 +74,7 @@ async function once<Tx, T>(
   act: (tx: Tx) => T | Promise<T>,
 ): Promise<Tried<T>> {
   const { id } = intent;
-  if (parts.running.has(id)) return { kind: 'told', told: { kind: 'in-progress', attempt: 1, retryAfterMs: 1000 } };
+  if (parts.running.has(id)) return { kind: 'told', told: underWay };
   const token = randomUUID();
   let result: RunResult<T> | undefined;
   parts.running.add(id);
@@ -116,26 +104,13 @@ export async function within<Tx, T>(
   tx: Tx,
   act: (tx: Tx) => T | Promise<T>,
 ): Promise<RunResult<T>> {
-  const attempt = await claim(bound, intent, token);
+  const attempt = await claimIn(bound, intent, token);
   const value = await withWork(new TransactionWork(intent.id, token, attempt, tx), () => act(tx));
   const outcome = valueOutcome(value, {}, choices.maxOutcomeBytes);
   const stored = await bound.complete({ id: intent.id, token, outcome, retentionMs: intent.policy.retentionMs });
-  if (stored.kind === 'lost') throw new RolledBack({ kind: 'in-progress', attempt, retryAfterMs: 1000 });
+  if (stored.kind === 'lost') throw new RolledBack(underWay);
   const record = factsOf(intent.id, attempt, stored.completedAtMs, outcome);
   return { status: 'executed', value: valueOf(outcome) as T, record };
-}
-
-async function claim(bound: Bound, intent: Intent, token: string, fingerprint = intent.fingerprint): Promise<number> {
-  const { id, labels, policy } = intent;
-  const { leaseMs, retentionMs: keepMs, abandoned: ifAbandoned } = policy;
-  const answer = await bound.claim({ id, token, fingerprint, leaseMs, keepMs, ifAbandoned, labels });
-  if (answer.kind === 'granted') return answer.attempt;
-  // Held by a transaction that has not committed: with what input is not to be seen yet.
-  if (answer.kind === 'in-progress' && answer.fingerprint === null)
-    throw new RolledBack({ kind: 'in-progress', attempt: answer.attempt, retryAfterMs: 1000 });
-  const verdict = decide(answer, intent);
-  if (verdict.kind === 'claim-as') return claim(bound, intent, token, verdict.fingerprint);
-  throw new RolledBack(verdict);
 }
 
 /** The commit's reply was lost: what the record says is what happened. */
@@ -166,12 +141,4 @@ function unresolved(cause: unknown): IdempotencyError<'store_unavailable'> {
   const message =
     'the reply to the commit was lost and the record cannot be read; repeat with the same key to learn what happened';
   return new IdempotencyError('store_unavailable', message, { phase: 'complete' }, { cause });
-}
-
-/** The store's records in the transaction. Throws a TypeError for a store that has no transactions to share. */
-export function bindTo(store: Store, execute: Executor): Bound {
-  if (store.bind === undefined) {
-    throw new TypeError(`the ${store.name} store cannot share a transaction; use postgres, mysql or sqlite`);
-  }
-  return store.bind(execute);
 }

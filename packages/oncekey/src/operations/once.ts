@@ -15,7 +15,7 @@ import type {
 } from '../core/store.ts';
 import type { Reference } from '../core/outcome.ts';
 import type { Work } from '../core/work.ts';
-import type { AtomicDatabase } from './atomic-database.ts';
+import type { AtomicDatabase } from '../atomic/database.ts';
 import type { Scope } from './names.ts';
 import type { CallPolicy, OnceOptions } from './options.ts';
 import type { OperationRecord, OutcomeFacts } from './record.ts';

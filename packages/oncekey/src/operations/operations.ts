@@ -2,6 +2,8 @@
  * `createOnce` at work: names are checked, the engine decides, and what it decides
  * becomes a value or an error. No rule lives here.
  */
+import { bindTo, RolledBack } from '../atomic/claim.ts';
+import type { AtomicDatabase } from '../atomic/database.ts';
 import { createEngine, type Engine, type Intent, type Ownership } from '../core/engine.ts';
 import { IdempotencyError } from '../core/errors.ts';
 import { createGuard, defaultStoreTimeoutMs, StoreFailure, type Guard } from '../core/guard.ts';
@@ -11,8 +13,8 @@ import type { Outcome, ValueOutcome } from '../core/outcome.ts';
 import type { CompleteAnswer, EraseAnswer, Executor, ResolveAnswer, Store, SweepAnswer } from '../core/store.ts';
 import { ownedHere, withWork, type Work } from '../core/work.ts';
 import { randomUUID } from 'node:crypto';
-import { bindTo, RolledBack, runAtomic, within } from './atomic.ts';
-import type { AtomicDatabase } from './atomic-database.ts';
+import { runAtomic, within } from './atomic.ts';
+
 import { identify, intentOf } from './intent.ts';
 import { soundName } from './names.ts';
 import type {

@@ -7,7 +7,7 @@ import { startPostgres } from '../../../../tools/servers/postgres.ts';
 import { serverForFile } from '../../../../tools/servers/server-for-file.ts';
 import * as atomic from '../../src/atomic/index.ts';
 import type { Store } from '../../src/core/store.ts';
-import type { AtomicDatabase } from '../../src/operations/atomic-database.ts';
+import type { AtomicDatabase } from '../../src/atomic/database.ts';
 import { migrate, postgres } from '../../src/stores/postgres.ts';
 import { describeAtomic } from './suite.ts';
 

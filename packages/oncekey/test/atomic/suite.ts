@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { createOnce, IdempotencyError } from '../../src/index.ts';
 import type { Store } from '../../src/core/store.ts';
-import type { AtomicDatabase } from '../../src/operations/atomic-database.ts';
+import type { AtomicDatabase } from '../../src/atomic/database.ts';
 
 /** A library on a database, with a table `entry (name, amount)`. */
 export interface AtomicSetting<Tx> {

@@ -12,7 +12,7 @@ export class TransactionWork implements Work, Running {
   readonly attempt: number;
   readonly tx: unknown;
   readonly signal: AbortSignal = new AbortController().signal;
-  readonly settled = false;
+  settled = false;
   readonly #steps = new Steps([], () => Promise.resolve());
 
   constructor(id: RecordId, token: Token, attempt: number, tx: unknown) {

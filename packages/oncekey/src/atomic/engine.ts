@@ -1,0 +1,152 @@
+/**
+ * An engine whose ownership is an open transaction of the user's own database (I9): the
+ * outcome and what the work wrote through `currentWork().tx` commit together, before the
+ * answer is sent. Giving back rolls everything back. There is no lease to lose; a commit whose
+ * reply was lost is resolved by reading.
+ */
+import { randomInt, randomUUID } from 'node:crypto';
+import { systemClock, type Clock } from '../core/clock.ts';
+import {
+  createEngine,
+  type Decision,
+  type Engine,
+  type EngineOptions,
+  type Intent,
+  type Ownership,
+} from '../core/engine.ts';
+import { pause } from '../core/guard.ts';
+import type { Outcome } from '../core/outcome.ts';
+import type { RecordId } from '../core/store.ts';
+import { bindTo, claimIn, RolledBack, underWay } from './claim.ts';
+import type { AtomicDatabase } from './database.ts';
+import { TransactionWork } from './work.ts';
+
+/** An engine over the store and the database that holds its records. */
+export function createAtomicEngine(options: EngineOptions, db: AtomicDatabase<unknown>): Engine {
+  return new AtomicEngine(options, db);
+}
+
+class AtomicEngine implements Engine {
+  readonly #options: EngineOptions;
+  readonly #db: AtomicDatabase<unknown>;
+  /** Tells and looks; claims nothing. */
+  readonly #plain: Engine;
+  readonly #clock: Clock;
+  readonly #running = new Set<RecordId>();
+
+  constructor(options: EngineOptions, db: AtomicDatabase<unknown>) {
+    this.#options = options;
+    this.#db = db;
+    this.#plain = createEngine(options);
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  async begin(intent: Intent): Promise<Decision> {
+    const { inProgress, waitMs } = intent.policy;
+    const untilMs = this.#clock.monotonicMs() + (inProgress === 'wait' ? waitMs : 0);
+    for (;;) {
+      // One transaction after the other.
+      // oxlint-disable-next-line no-await-in-loop
+      const decision = await this.#try(intent);
+      if (decision.kind !== 'in-progress' || this.#clock.monotonicMs() >= untilMs) return this.told(intent, decision);
+      await pause(this.#clock, randomInt(5, 30));
+    }
+  }
+
+  look(intent: Intent): ReturnType<Engine['look']> {
+    return this.#plain.look(intent);
+  }
+
+  told(intent: Intent, decision: Decision): ReturnType<Engine['told']> {
+    return this.#plain.told(intent, decision);
+  }
+
+  close(): Promise<void> {
+    return this.#plain.close();
+  }
+
+  #try(intent: Intent): Promise<Decision> {
+    if (this.#running.has(intent.id)) return Promise.resolve(underWay);
+    this.#running.add(intent.id);
+    const { store } = this.#options;
+    return new Promise((answer) => {
+      let owned: OpenTransaction | undefined;
+      const ended = this.#db.transaction(async (tx, execute) => {
+        const bound = bindTo(store, execute);
+        const token = randomUUID();
+        const attempt = await claimIn(bound, intent, token);
+        owned = new OpenTransaction(intent.id, token, attempt, tx);
+        answer({ kind: 'run', ownership: owned });
+        const outcome = await owned.wish;
+        if (outcome === null) throw new RolledBack(underWay);
+        const stored = await bound.complete({ id: intent.id, token, outcome, retentionMs: intent.policy.retentionMs });
+        if (stored.kind === 'lost') throw new RolledBack(underWay);
+        owned.completedAtMs = stored.completedAtMs;
+      });
+      const end = (): void => void this.#running.delete(intent.id);
+      ended.then(
+        () => {
+          end();
+          owned?.end('committed');
+        },
+        (error: unknown) => {
+          end();
+          if (owned === undefined) answer(this.#refused(error));
+          else if (error instanceof RolledBack) owned.end('rolled back');
+          else this.#resolveCommit(owned);
+        },
+      );
+    });
+  }
+
+  #refused(error: unknown): Decision {
+    if (error instanceof RolledBack) return error.told;
+    return this.#db.isConflict(error) ? underWay : { kind: 'store-down', cause: error };
+  }
+
+  /** The transaction failed after the work: whether it was committed, the record says. */
+  #resolveCommit(owned: OpenTransaction): void {
+    const read = async (): Promise<void> => {
+      const record = await this.#options.store.read(owned.id);
+      owned.end(record?.token === owned.token && record.outcome !== null ? 'committed' : 'rolled back');
+    };
+    read().catch(() => owned.end('unknown'));
+  }
+}
+
+type Ending = 'committed' | 'rolled back' | 'unknown';
+
+/** Ownership while the transaction is open. */
+class OpenTransaction extends TransactionWork implements Ownership {
+  readonly lost = false;
+  readonly released = false;
+  completedAtMs: number | null = null;
+  /** The outcome to commit with; null to roll back. */
+  readonly wish: Promise<Outcome | null>;
+  readonly #ended: Promise<Ending>;
+  #say: (outcome: Outcome | null) => void = () => undefined;
+  /** Tells how the transaction ended. */
+  end: (ending: Ending) => void = () => undefined;
+
+  constructor(...of: ConstructorParameters<typeof TransactionWork>) {
+    super(...of);
+    this.wish = new Promise((resolve) => (this.#say = resolve));
+    this.#ended = new Promise((resolve) => (this.end = resolve));
+  }
+
+  async complete(outcome: Outcome): Promise<'stored' | 'lost' | 'unrecorded'> {
+    this.#settle(outcome);
+    const ending = await this.#ended;
+    return ending === 'committed' ? 'stored' : ending === 'unknown' ? 'unrecorded' : 'lost';
+  }
+
+  async giveBack(): Promise<'released' | 'lost' | 'unrecorded'> {
+    this.#settle(null);
+    return (await this.#ended) === 'committed' ? 'lost' : 'released';
+  }
+
+  #settle(outcome: Outcome | null): void {
+    this.settled = true;
+    this.#say(outcome);
+  }
+}
