@@ -9,6 +9,7 @@ import { writeFigures } from './harness/report.js';
 import { httpMemory } from './http-memory.js';
 import { mysql } from './mysql.js';
 import { redis } from './redis.js';
+import { jobs } from './jobs.js';
 import { sqlite } from './sqlite.js';
 
 const benchmarks = new Map([
@@ -17,6 +18,7 @@ const benchmarks = new Map([
   ['sqlite', sqlite],
   ['mysql', mysql],
   ['redis', redis],
+  ['jobs', jobs],
 ]);
 
 const usage = `usage: npm run bench -- [NAME …] [--json] [--quick]\nnames: ${[...benchmarks.keys()].join(', ')}\n`;
