@@ -10,6 +10,7 @@ import { httpMemory } from './http-memory.js';
 import { mysql } from './mysql.js';
 import { redis } from './redis.js';
 import { jobs } from './jobs.js';
+import { mysql } from './mysql.js';
 import { sqlite } from './sqlite.js';
 
 const benchmarks = new Map([
