@@ -11,6 +11,7 @@ import { mysql } from './mysql.js';
 import { redis } from './redis.js';
 import { jobs } from './jobs.js';
 import { mysql } from './mysql.js';
+import { postgres } from './postgres.js';
 import { sqlite } from './sqlite.js';
 
 const benchmarks = new Map([
@@ -20,6 +21,7 @@ const benchmarks = new Map([
   ['mysql', mysql],
   ['redis', redis],
   ['jobs', jobs],
+  ['postgres', postgres],
 ]);
 
 const usage = `usage: npm run bench -- [NAME …] [--json] [--quick]\nnames: ${[...benchmarks.keys()].join(', ')}\n`;

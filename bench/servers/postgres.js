@@ -4,12 +4,12 @@
  * client (`pg`), same pool, same 300-byte answers.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { migrate, postgres } from 'oncekey/postgres';
+import { migrate, postgres, schema } from 'oncekey/postgres';
 import pg from 'pg';
 
 /**
  * @typedef {object} Contender
- * @property {() => Promise<void>} open Makes its tables anew.
+ * @property {(operators: boolean) => Promise<void>} open Makes its tables anew, with the operators' indexes or without.
  * @property {(key: string) => Promise<boolean>} claim Whether it was granted; false when it was told the outcome.
  * @property {(key: string) => Promise<void>} complete
  *
@@ -17,6 +17,7 @@ import pg from 'pg';
  * @property {'open' | 'pairs' | 'replays'} task
  * @property {number} concurrency
  * @property {number} durationMs
+ * @property {boolean} [operators]
  */
 
 const body = Buffer.from(JSON.stringify({ id: 'ch_1', note: 'y'.repeat(300 - 24) }));
@@ -32,7 +33,7 @@ let nextKey = 0;
 let completedKeys = 0;
 
 process.on('message', (/** @type {Ask} */ ask) => {
-  const answer = ask.task === 'open' ? contender.open().then(() => ({})) : measure(ask);
+  const answer = ask.task === 'open' ? contender.open(ask.operators === true).then(() => ({})) : measure(ask);
   answer.then(
     (value) => process.send?.(value),
     (/** @type {Error} */ error) => process.send?.({ error: error.message }),
@@ -112,10 +113,11 @@ function library() {
   const leaseMs = 30_000;
   const keepMs = 86_400_000;
   return {
-    async open() {
+    async open(operators) {
       await pool.query('DROP TABLE IF EXISTS oncekey_records, oncekey_records_schema CASCADE');
       await pool.query('DROP FUNCTION IF EXISTS oncekey_records_json');
       await migrate(pool);
+      if (operators) await pool.query(schema.operators.up);
     },
     async claim(key) {
       const id = idOf(key);

@@ -1,0 +1,210 @@
+/**
+ * The PostgreSQL store's claim and complete, and its replays, beside the statements that a
+ * careful engineer writes by hand, on a server of its own that syncs what it acknowledges.
+ * Both begin with empty tables that nobody analysed. At length: whether the rate holds up to
+ * a million records, what the operators' indexes cost, and the same two statements by
+ * `pgbench -M prepared` where it is installed.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { effort } from './harness/http.js';
+import { startPrivateServer } from './harness/private-server.js';
+import { startChild } from './harness/process.js';
+import { playRounds, ratioOf, spreadOf } from './harness/rounds.js';
+
+/**
+ * @typedef {import('./harness/report.js').Figure} Figure
+ * @typedef {import('./harness/process.js').Child} Child
+ * @typedef {{ count: number, elapsedMs: number, cpuUs: number, p50Ms: number, p99Ms: number }} Measured
+ * @typedef {{ task: 'pairs' | 'replays', concurrency: number, goal: number | null }} Load
+ */
+
+/** @type {readonly Load[]} */
+const loads = [
+  { task: 'pairs', concurrency: 1, goal: 0.95 },
+  { task: 'pairs', concurrency: 16, goal: 2.5 },
+  { task: 'pairs', concurrency: 64, goal: 5.5 },
+  { task: 'pairs', concurrency: 256, goal: 8 },
+  { task: 'replays', concurrency: 1, goal: null },
+  { task: 'replays', concurrency: 256, goal: 15 },
+];
+const grownRecords = 1_000_000;
+
+/**
+ * @param {boolean} quick
+ * @returns {Promise<Figure[]>}
+ */
+export async function postgres(quick) {
+  const server = await startPrivateServer('postgres', 'ONCEKEY_POSTGRES_URL');
+  try {
+    const library = await startChild('servers/postgres.js', ['library', server.url]);
+    const hand = await startChild('servers/postgres.js', ['hand', server.url]);
+    try {
+      const figures = await compare(library, hand, quick);
+      if (!quick) figures.push(await growth(library), ...(await indexCost(library)), ...pgbench(server.url));
+      return figures;
+    } finally {
+      library.end();
+      hand.end();
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+/**
+ * @param {Child} library
+ * @param {Child} hand
+ * @param {boolean} quick
+ */
+async function compare(library, hand, quick) {
+  const { rounds, roundMs } = effort(quick);
+  /** @type {Map<string, Measured[]>} */
+  const measured = new Map();
+  await Promise.all([library, hand].map((child) => child.ask({ task: 'open' })));
+  const contenders = loads.flatMap(({ task, concurrency }) =>
+    [library, hand].map((child) => {
+      const name = `${child === hand ? 'by hand ' : ''}${task} ${concurrency}`;
+      return {
+        name,
+        async measure() {
+          /** @type {Measured} */
+          const done = await child.ask({ task, concurrency, durationMs: roundMs });
+          measured.set(name, [...(measured.get(name) ?? []), done]);
+          return (done.count / done.elapsedMs) * 1000;
+        },
+      };
+    }),
+  );
+  const rates = await playRounds('postgres', contenders, rounds);
+  return loads.flatMap((load) => figuresOf(load, rates, measured, rounds));
+}
+
+/**
+ * @param {Load} load
+ * @param {Map<string, number[]>} rates
+ * @param {Map<string, Measured[]>} measured
+ * @param {number} rounds
+ * @returns {Figure[]}
+ */
+function figuresOf({ task, concurrency, goal }, rates, measured, rounds) {
+  const [contender, baseline] = [`${task} ${concurrency}`, `by hand ${task} ${concurrency}`];
+  const { median, min, max } = ratioOf(rates, contender, baseline);
+  const medianOf = (/** @type {string} */ name, /** @type {'cpuUs' | 'p50Ms' | 'p99Ms'} */ what) =>
+    spreadOf((measured.get(name) ?? []).slice(-rounds).map((one) => one[what])).median;
+  const rateOf = (/** @type {string} */ name) => spreadOf(rates.get(name) ?? []).median;
+  const latency = (/** @type {'p50Ms' | 'p99Ms'} */ what) => {
+    const mine = spreadOf((measured.get(contender) ?? []).slice(-rounds).map((one) => one[what]));
+    const metric = `${task} at ${concurrency}, ${what.slice(0, 3)}`;
+    return { name: 'postgres', metric, value: mine.median, unit: 'ms', min: mine.min, max: mine.max, rounds };
+  };
+  return [
+    {
+      name: 'postgres',
+      metric: `${task} at ${concurrency}`,
+      ratio: median,
+      min,
+      max,
+      rounds,
+      baseline: 'by hand',
+      rate: rateOf(contender),
+      baselineRate: rateOf(baseline),
+      cpuUs: medianOf(contender, 'cpuUs'),
+      baselineCpuUs: medianOf(baseline, 'cpuUs'),
+      ...(goal === null ? {} : { goal, better: /** @type {const} */ ('higher') }),
+    },
+    latency('p50Ms'),
+    latency('p99Ms'),
+  ];
+}
+
+/**
+ * The slowest stretch against the first, from an empty table on.
+ * @param {Child} library
+ * @returns {Promise<Figure>}
+ */
+async function growth(library) {
+  await library.ask({ task: 'open' });
+  /** @type {number[]} */
+  const rates = [];
+  for (let records = 0; records < grownRecords;) {
+    /** @type {Measured} */
+    const { count, elapsedMs } = await library.ask({ task: 'pairs', concurrency: 64, durationMs: 5000 });
+    records += count;
+    rates.push((count / elapsedMs) * 1000);
+  }
+  const first = rates[0] ?? Number.NaN;
+  const { median, min, max } = spreadOf(rates.map((rate) => rate / first));
+  return {
+    name: 'postgres',
+    metric: 'pairs at 64 up to a million records',
+    ratio: median,
+    min,
+    max,
+    rounds: rates.length,
+    baseline: 'first 5 s',
+    rate: spreadOf(rates).median,
+    baselineRate: first,
+    goal: 0.8,
+    better: 'higher',
+  };
+}
+
+/**
+ * @param {Child} library
+ * @returns {Promise<Figure[]>}
+ */
+async function indexCost(library) {
+  /** @type {Map<string, number[]>} */
+  const rates = new Map([
+    ['with', []],
+    ['without', []],
+  ]);
+  const rounds = 5;
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [which, list] of rates) {
+      await library.ask({ task: 'open', operators: which === 'with' });
+      const { count, elapsedMs } = await library.ask({ task: 'pairs', concurrency: 64, durationMs: 2000 });
+      list.push((count / elapsedMs) * 1000);
+    }
+  }
+  const { median, min, max } = ratioOf(rates, 'with', 'without');
+  const rate = spreadOf(rates.get('with') ?? []).median;
+  const baselineRate = spreadOf(rates.get('without') ?? []).median;
+  const metric = "pairs at 64 with operators' indexes";
+  return [{ name: 'postgres', metric, ratio: median, min, max, rounds, baseline: 'without', rate, baselineRate }];
+}
+
+const pgbenchScript = `\\set key random(1, 9000000000000000000)
+INSERT INTO idempotency AS i (id, fingerprint, token, scope, key, lease_end)
+  VALUES (sha256(:key::text::bytea), 'f', 't', '["bench"]', :key::text, now() + interval '30 seconds')
+  ON CONFLICT (id) DO UPDATE SET token = excluded.token, lease_end = excluded.lease_end
+  WHERE i.status IS NULL AND i.lease_end < now() OR i.expires_at < now() RETURNING id;
+UPDATE idempotency SET lease_end = NULL, expires_at = now() + interval '1 day', status = 200,
+  headers = '[["content-type","application/json"]]', body = repeat('y', 300)::bytea
+  WHERE id = sha256(:key::text::bytea) AND token = 't' AND status IS NULL;
+`;
+
+/**
+ * @param {string} url
+ * @returns {Figure[]}
+ */
+function pgbench(url) {
+  const folder = mkdtempSync(join(tmpdir(), 'oncekey-bench-'));
+  try {
+    const script = join(folder, 'pairs.sql');
+    writeFileSync(script, pgbenchScript);
+    return [1, 16, 64].flatMap((clients) => {
+      const args = ['-n', '-M', 'prepared', '-f', script, '-c', String(clients), '-j', '2', '-T', '5', url];
+      const { status, stdout } = spawnSync('pgbench', args, { encoding: 'utf8' });
+      const rate = Number(/tps = ([\d.]+)/.exec(stdout ?? '')?.[1]);
+      if (status !== 0 || Number.isNaN(rate)) return [];
+      const metric = `pgbench -M prepared, pairs at ${clients}`;
+      return [{ name: 'postgres', metric, value: rate, unit: '/s', min: rate, max: rate, rounds: 1 }];
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
