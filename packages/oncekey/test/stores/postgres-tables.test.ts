@@ -2,7 +2,7 @@
 import { PGlite } from '@electric-sql/pglite';
 import type pg from 'pg';
 import type { Sql } from 'postgres';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type PostgresClient,
   type PostgresConnection,
@@ -12,6 +12,9 @@ import {
   schemaFor,
 } from '../../src/stores/postgres.ts';
 import { answerOf, askFor } from './postgres/setting.ts';
+
+// A server in this thread: beside other work it takes its time.
+vi.setConfig({ testTimeout: 60_000 });
 
 let db: PGlite;
 beforeAll(async () => {

@@ -18,7 +18,7 @@ import type { BatchEntry } from '../coalesce.ts';
 import type { Row } from './client.ts';
 import { durationText, fromNow, hasId, isOwned, isThere, plainText, unixMs } from './expressions.ts';
 import type { TableNames } from './names.ts';
-import { hexOf, numberOf, outcomeAsked, outcomeAssigned, outcomeColumns, textIn, textOf } from './rows.ts';
+import { base64Of, numberOf, outcomeAsked, outcomeAssigned, outcomeColumns, textIn, textOf } from './rows.ts';
 import { type Server, maxTries } from './server.ts';
 import { type Asked, type Statement, statement } from './statement.ts';
 
@@ -103,13 +103,13 @@ export interface ReleaseAsk extends OwnerAsk {
 /** What {@link Store.saveStep} takes. */
 export interface SaveStepAsk extends OwnerAsk {
   readonly name: string;
-  /** As hexadecimal digits. */
+  /** In base64. */
   readonly bytes: string;
 }
 
 /** Takes what the call gave before it is free to change it. */
 export function prepareStep(id: RecordId, token: Token, { name, bytes }: SavedStep): SaveStepAsk {
-  return { id, token, name: plainText(name), bytes: hexOf(bytes) };
+  return { id, token, name: plainText(name), bytes: base64Of(bytes) };
 }
 
 const lost = { kind: 'lost' } as const;

@@ -53,8 +53,7 @@ export const recordSelected: string = `${decidingSelected}, ${stepsSelected}, r.
 /** The outcome as it is asked to be stored under this id, in the order of {@link outcomeColumns}. */
 export function outcomeAsked(id: RecordId, outcome: Outcome): Asked {
   const { kind, head, crc32, body } = splitChecked(id, outcome);
-  const hex = body === null ? null : hexOf(body);
-  const columns = [hex, String(crc32 | 0)] as const;
+  const columns = [body === null ? null : base64Of(body), String(crc32 | 0)] as const;
   if (!('headers' in outcome)) return [kind, null, null, head, ...columns];
   const status = outcome.status === null ? null : String(outcome.status);
   const reason = outcome.kind === 'not-kept' ? JSON.stringify({ reason: outcome.reason }) : null;
@@ -63,6 +62,11 @@ export function outcomeAsked(id: RecordId, outcome: Outcome): Asked {
 
 /** No outcome. */
 export const noOutcome: Asked = outcomeColumns.map(() => null);
+
+/** Bytes in base64, as they are asked. */
+export function base64Of(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}
 
 /** Bytes as hexadecimal digits. */
 export function hexOf(bytes: Uint8Array): string {

@@ -35,7 +35,7 @@ export interface Source<Column extends string> {
 // empty or never analysed, instead of reading the whole of it for each batch.
 const anyNumber = 'LIMIT (SELECT NULL::bigint)';
 
-/** Bytes are asked as hexadecimal digits; their column has this name. */
+/** Bytes are asked in base64; their column has this name. */
 const bytesColumn = 'body';
 
 /** Makes a statement of one SELECT, or of one INSERT, UPDATE or DELETE that returns rows. */
@@ -55,7 +55,7 @@ export function statement<Column extends string>(
 
 function alone<Column extends string>(columns: readonly Column[]): Record<Column, string> {
   const said = (column: string, at: number): string =>
-    column === bytesColumn ? `decode($${at + 1}::text, 'hex')` : `$${at + 1}::text`;
+    column === bytesColumn ? `decode($${at + 1}::text, 'base64')` : `$${at + 1}::text`;
   return Object.fromEntries(columns.map((column, at) => [column, said(column, at)])) as Record<Column, string>;
 }
 
@@ -75,7 +75,7 @@ function askedRows(columns: readonly string[]): string {
   const names = arrays.map(([name]) => name).join(', ');
   const rows = `SELECT * FROM unnest(${arrays.map(([, array]) => array).join(', ')}) AS given (${names}) ${anyNumber}`;
   if (bytesAt < 0) return `asked AS (${rows})`;
-  const cut = `substring(decode($${bytesAt + 1}::text, 'hex') FROM body_from::integer FOR body_size::integer)`;
+  const cut = `substring(decode($${bytesAt + 1}::text, 'base64') FROM body_from::integer FOR body_size::integer)`;
   return `asked AS (SELECT given.*, ${cut} AS ${bytesColumn} FROM (${rows}) AS given)`;
 }
 
@@ -98,26 +98,29 @@ function severalParameters({ bytesAt }: Statement, first: Asked, calls: readonly
   return parameters;
 }
 
+// The end of a piece is filled up with nothing but zeros, so that the next can follow it.
 function joined(calls: readonly Asked[], column: number): string {
   let text = '';
-  for (const call of calls) text += call[column] ?? '';
+  for (const call of calls) text += call[column]?.replaceAll('=', 'A') ?? '';
   return text;
 }
 
+/** Where each piece begins, counted from 1, and its size without what fills it up. */
 function places(calls: readonly Asked[], column: number): [from: string, size: string] {
-  let [from, size] = ['{', '{'];
+  const [begins, sizes]: [number[], (number | 'NULL')[]] = [[], []];
   let at = 1;
-  for (const [index, call] of calls.entries()) {
-    const hex = call[column] ?? null;
-    if (index > 0) {
-      from += ',';
-      size += ',';
-    }
-    from += String(at);
-    size += hex === null ? 'NULL' : String(hex.length / 2);
-    at += (hex?.length ?? 0) / 2;
+  for (const call of calls) {
+    const text = call[column] ?? null;
+    const filled = ((text?.length ?? 0) / 4) * 3;
+    begins.push(at);
+    sizes.push(text === null ? 'NULL' : filled - fillingOf(text));
+    at += filled;
   }
-  return [`${from}}`, `${size}}`];
+  return [`{${begins.join(',')}}`, `{${sizes.join(',')}}`];
+}
+
+function fillingOf(text: string): number {
+  return text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
 }
 
 const needsEscape = /["\\]/;
