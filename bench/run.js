@@ -7,11 +7,10 @@ import { parseArgs } from 'node:util';
 import { gateway } from './gateway.js';
 import { writeFigures } from './harness/report.js';
 import { httpMemory } from './http-memory.js';
-import { mysql } from './mysql.js';
-import { redis } from './redis.js';
 import { jobs } from './jobs.js';
 import { mysql } from './mysql.js';
 import { postgres } from './postgres.js';
+import { redis } from './redis.js';
 import { sqlite } from './sqlite.js';
 
 const benchmarks = new Map([
