@@ -10,6 +10,8 @@ import { startChild } from './harness/process.js';
 const frameworks = [
   { name: 'node-memory', file: 'servers/node.js', baseline: 'node', firstGoal: 0.75, replayGoal: 0.95 },
   { name: 'express-memory', file: 'servers/express.js', baseline: 'express', firstGoal: 0.95, replayGoal: 1.2 },
+  { name: 'fastify-memory', file: 'servers/fastify.js', baseline: 'fastify', firstGoal: 0.75, replayGoal: 0.95 },
+  { name: 'hono-memory', file: 'servers/hono.js', baseline: 'hono', firstGoal: 0.75, replayGoal: 0.95 },
 ];
 
 /**

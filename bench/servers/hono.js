@@ -1,0 +1,13 @@
+/** A Hono app with one route on its Node server, `bare` or, as the argument says, behind the library over memory. */
+import { createAdaptorServer } from '@hono/node-server';
+import { Hono } from 'hono';
+import { chargeFor, serveParent } from './answer.js';
+
+const app = new Hono();
+if (process.argv[2] === 'memory') {
+  const { memory } = await import('oncekey');
+  const { idempotency } = await import('oncekey/hono');
+  app.use(idempotency({ store: memory(), scope: (context) => context.req.header('authorization') }));
+}
+app.post('/charges', async (context) => context.json(chargeFor(await context.req.json())));
+serveParent(/** @type {import('node:http').Server} */ (createAdaptorServer({ fetch: app.fetch })));
