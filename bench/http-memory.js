@@ -1,17 +1,53 @@
 /**
- * The library over memory in front of a handler, beside the handler alone: node:http and
- * Express 5, first and replayed answers, and the bytes that a finished record costs.
+ * The library over memory in front of a handler, beside the handler alone and beside peers
+ * over memory on the same framework: first and replayed answers, and the bytes that a
+ * finished record costs.
  */
 import { connections, httpFigure, playHttp } from './harness/http.js';
 import { startChild } from './harness/process.js';
 
 /** @typedef {import('./harness/report.js').Figure} Figure */
 
+/** Ahead of each peer by so much. */
+const peerGoal = 1.3;
+
+/**
+ * @typedef {object} Framework
+ * @property {string} name
+ * @property {string} file
+ * @property {string} baseline
+ * @property {number} firstGoal
+ * @property {number} replayGoal
+ * @property {readonly string[]} peers
+ */
+
+/** @type {readonly Framework[]} */
 const frameworks = [
-  { name: 'node-memory', file: 'servers/node.js', baseline: 'node', firstGoal: 0.75, replayGoal: 0.95 },
-  { name: 'express-memory', file: 'servers/express.js', baseline: 'express', firstGoal: 0.95, replayGoal: 1.2 },
-  { name: 'fastify-memory', file: 'servers/fastify.js', baseline: 'fastify', firstGoal: 0.75, replayGoal: 0.95 },
-  { name: 'hono-memory', file: 'servers/hono.js', baseline: 'hono', firstGoal: 0.75, replayGoal: 0.95 },
+  {
+    name: 'node-memory',
+    file: 'servers/node.js',
+    baseline: 'node',
+    firstGoal: 0.75,
+    replayGoal: 0.95,
+    peers: [],
+  },
+  {
+    name: 'express-memory',
+    file: 'servers/express.js',
+    baseline: 'express',
+    firstGoal: 0.95,
+    replayGoal: 1.2,
+    peers: ['express-idempotency'],
+  },
+  {
+    name: 'fastify-memory',
+    file: 'servers/fastify.js',
+    baseline: 'fastify',
+    firstGoal: 0.75,
+    replayGoal: 0.95,
+    peers: ['node-idempotency', 'powertools'],
+  },
+  { name: 'hono-memory', file: 'servers/hono.js', baseline: 'hono', firstGoal: 0.75, replayGoal: 0.95, peers: [] },
 ];
 
 /**
@@ -26,27 +62,42 @@ export async function httpMemory(quick) {
 }
 
 /**
- * @param {(typeof frameworks)[number]} framework
+ * @param {Framework} framework
  * @param {boolean} quick
  */
-async function compare({ name, file, baseline, firstGoal, replayGoal }, quick) {
-  const bare = await startChild(file, ['bare']);
-  // Firsts fill their own server's memory; replays meet a small one, as they would behind a sweep.
-  const first = await startChild(file, ['memory']);
-  const replay = await startChild(file, ['memory']);
+async function compare({ name, file, baseline, firstGoal, replayGoal, peers }, quick) {
+  /** @type {import('./harness/process.js').Child[]} */
+  const children = [];
+  /** @type {import('./harness/http.js').HttpContender[]} */
+  const contenders = [];
+  const enter = async (
+    /** @type {string} */ as,
+    /** @type {string} */ what,
+    /** @type {'fresh' | 'repeat'} */ keys,
+  ) => {
+    const child = await startChild(file, [what]);
+    children.push(child);
+    contenders.push({ name: as, ...addressOf(child), keys });
+  };
   try {
-    const contenders = [
-      { name: baseline, ...addressOf(bare), keys: /** @type {const} */ ('fresh') },
-      { name: 'first', ...addressOf(first), keys: /** @type {const} */ ('fresh') },
-      { name: 'replay', ...addressOf(replay), keys: /** @type {const} */ ('repeat') },
-    ];
+    await enter(baseline, 'bare', 'fresh');
+    // Firsts fill their own server's memory; replays meet a small one, as they would behind a sweep.
+    for (const [as, what] of [['', 'memory'], ...peers.map((peer) => [`${peer} `, peer])]) {
+      await enter(`${as}first`, what ?? '', 'fresh');
+      await enter(`${as}replay`, what ?? '', 'repeat');
+    }
     const played = await playHttp(name, contenders, quick);
     return [
       httpFigure(played, { name, metric: 'first', contender: 'first', baseline, goal: firstGoal }),
       httpFigure(played, { name, metric: 'replay', contender: 'replay', baseline, goal: replayGoal }),
+      ...peers.flatMap((peer) =>
+        ['first', 'replay'].map((metric) =>
+          httpFigure(played, { name, metric, contender: metric, baseline: `${peer} ${metric}`, goal: peerGoal }),
+        ),
+      ),
     ];
   } finally {
-    for (const child of [bare, first, replay]) child.end();
+    for (const child of children) child.end();
   }
 }
 
