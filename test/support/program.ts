@@ -4,9 +4,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterEach } from 'vitest';
+import { outside } from '../../tools/outside/outside.js';
 import { root } from './scratch.ts';
 
 /** A program that is ready. */
@@ -26,13 +28,35 @@ afterEach(async () => {
   running.clear();
 });
 
+/**
+ * A copy of `examples/NAME` in `folder`, beside the packages of a group that is installed outside the root lock file and
+ * the library as it is built. Gives the copy's path.
+ */
+export async function stageExample(name: string, group: string, folder: string): Promise<string> {
+  const installed = join((await outside(group)).folder, 'node_modules');
+  const packages = join(folder, 'node_modules');
+  mkdirSync(packages);
+  for (const entry of readdirSync(installed)) {
+    if (!entry.startsWith('.')) symlinkSync(join(installed, entry), join(packages, entry));
+  }
+  symlinkSync(join(root, 'packages', 'oncekey'), join(packages, 'oncekey'));
+  const staged = join(folder, name);
+  cpSync(join(root, 'examples', name), staged, { recursive: true });
+  return staged;
+}
+
 /** Starts `examples/PATH` in `folder` and waits for its first line. Rejects when it ends instead. */
-export async function startExample(
+export function startExample(path: string, environment: Record<string, string>, folder: string): Promise<Program> {
+  return startProgram(join(root, 'examples', path), environment, folder);
+}
+
+/** Starts any program in `folder` and waits for its first line. Rejects when it ends instead. */
+export async function startProgram(
   path: string,
   environment: Record<string, string>,
   folder: string,
 ): Promise<Program> {
-  const child = spawn(process.execPath, [join(root, 'examples', path)], {
+  const child = spawn(process.execPath, [path], {
     cwd: folder,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
