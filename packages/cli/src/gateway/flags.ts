@@ -23,10 +23,10 @@ export const flags: readonly Flag[] = [
   {
     name: 'store',
     value: 'URL',
-    help: 'memory:, sqlite:PATH, postgres://…, mysql://…, redis://… or redis+cluster://…',
+    help: 'memory:, sqlite:PATH, json-file:PATH, postgres://…, mysql://…, redis://… or redis+cluster://…',
     shownDefault: 'sqlite:oncekey.db',
   },
-  { name: 'hot', value: 'URL', help: 'a Redis in front of --store (not part of this version)' },
+  { name: 'hot', value: 'URL', help: 'a Redis in front of --store: together the tiered store' },
   { name: 'profile', value: 'NAME', help: 'safe, stripe, offline-pos, two-tier or bank', shownDefault: 'safe' },
   {
     name: 'scope-header',

@@ -8,6 +8,7 @@ import type { OnceEvent, Store } from 'oncekey';
 import { keyHeaderName } from 'oncekey/protocol';
 import type { Logger } from 'pino';
 import { Refusal, reasonOf } from '../refusal.ts';
+import { withHot } from './hot.ts';
 import { logEvents, logPassage, openLog } from './log.ts';
 import { openMetrics } from './metrics.ts';
 import { refusals } from './refuse.ts';
@@ -63,7 +64,7 @@ export async function startGateway(
 ): Promise<Gateway> {
   const observing = settings.protocol.mode === 'observe';
   const findScope = scopeFinder(settings.scope, () => warnOfJwt(log));
-  const store = await open(settings.store);
+  const store = await openTiers(settings, log, open);
   let inFlight = (): number => 0;
   const metrics = settings.metrics === null ? null : openMetrics(() => inFlight());
   const toLog = logEvents(log, observing);
@@ -120,6 +121,21 @@ export async function startGateway(
       await upstream.close();
     },
   };
+}
+
+async function openTiers(
+  { store, hot }: GatewaySettings,
+  log: Logger,
+  open: (url: string) => Promise<Store>,
+): Promise<Store> {
+  const durable = await open(store);
+  if (hot === null) return durable;
+  try {
+    return await withHot(hot, durable, log);
+  } catch (error) {
+    await durable.close?.();
+    throw error;
+  }
 }
 
 // What the library refuses at construction is a wrong setting here.

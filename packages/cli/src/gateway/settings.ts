@@ -19,6 +19,8 @@ export interface GatewaySettings {
   readonly listen: values.Address;
   /** As given; opened by store.ts. */
   readonly store: string;
+  /** The Redis in front of it; null: none. */
+  readonly hot: string | null;
   readonly profile: string;
   readonly scope: ScopeSettings;
   readonly protocol: ProtocolOptions;
@@ -28,7 +30,7 @@ export interface GatewaySettings {
 }
 
 const profileNames = ['safe', 'stripe', 'offline-pos', 'two-tier', 'bank'] as const;
-const notYet = { hot: 'the tiered store', inspector: "the operators' page", 'inspector-token': "the operators' page" };
+const notYet = { inspector: "the operators' page", 'inspector-token': "the operators' page" };
 
 /** Reads settings by name and remembers nothing. */
 type Read = <T>(name: string, parse: (source: string, text: string) => T) => T | undefined;
@@ -50,6 +52,7 @@ export function settle(given: GivenSettings): GatewaySettings {
     upstream,
     listen: read('listen', values.address) ?? { host: '127.0.0.1', port: 8080 },
     store: read('store', (_source, text) => text) ?? 'sqlite:oncekey.db',
+    hot: read('hot', (_source, text) => text) ?? null,
     profile,
     scope: scopeOf(given),
     protocol: { ...profiles[profile], ...protocolOf(read) },

@@ -6,12 +6,11 @@
 import { memory, type Store } from 'oncekey';
 import { Refusal, reasonOf } from '../refusal.ts';
 
-const notYet: ReadonlySet<string> = new Set(['json-file']);
-
 /** By scheme: opens what the URL names, loading its driver only now. Each checks before it answers. */
 const openers: ReadonlyMap<string, (url: string) => Promise<Store>> = new Map([
   ['memory', openMemory],
   ['sqlite', openSqlite],
+  ['json-file', openJsonFile],
   ['postgres', openPostgres],
   ['postgresql', openPostgres],
   ['mysql', openMysql],
@@ -20,12 +19,12 @@ const openers: ReadonlyMap<string, (url: string) => Promise<Store>> = new Map([
   ['redis+cluster', openRedis],
 ]);
 
-const wanted = 'memory:, sqlite:PATH, postgres://…, mysql://…, redis://…, rediss://… or redis+cluster://HOST:PORT,…';
+const wanted =
+  'memory:, sqlite:PATH, json-file:PATH, postgres://…, mysql://…, redis://…, rediss://… or redis+cluster://HOST:PORT,…';
 
 /** Opens and checks it. Throws a `Refusal`. */
 export async function openStore(url: string): Promise<Store> {
   const scheme = /^([a-z][a-z+-]*):./i.exec(url === 'memory:' ? 'memory:.' : url)?.[1]?.toLowerCase() ?? '';
-  if (notYet.has(scheme)) throw new Refusal(`--store: ${scheme}: stores are not part of this version; use ${wanted}`);
   const open = openers.get(scheme);
   if (open === undefined) throw new Refusal(`--store: ${JSON.stringify(shownUrl(url))} will not do; use ${wanted}`);
   try {
@@ -48,6 +47,13 @@ async function openMemory(url: string): Promise<Store> {
 async function openSqlite(url: string): Promise<Store> {
   const { sqlite } = await import('oncekey/sqlite');
   const store = sqlite(url.replace(/^sqlite:(\/\/)?/i, ''));
+  await store.check();
+  return store;
+}
+
+async function openJsonFile(url: string): Promise<Store> {
+  const { jsonFile } = await import('oncekey/json-file');
+  const store = jsonFile(url.replace(/^json-file:(\/\/)?/i, ''));
   await store.check();
   return store;
 }

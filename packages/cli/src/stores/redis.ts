@@ -5,7 +5,8 @@
  */
 import { Cluster, Redis } from 'ioredis';
 import type { Store } from 'oncekey';
-import { redis } from 'oncekey/redis';
+import { redis, type RedisStore } from 'oncekey/redis';
+import type { HotStore } from 'oncekey/tiered';
 
 /** What a URL names, before anything is connected. */
 interface Target {
@@ -16,10 +17,18 @@ interface Target {
   readonly allowEviction: boolean;
 }
 
+interface Connection {
+  readonly store: RedisStore;
+  readonly client: Redis | Cluster;
+  /** Why the connection failed last, if it did. */
+  reason(): Error | undefined;
+}
+
 interface ClientOptions {
   readonly lazyConnect: true;
   readonly connectTimeout: number;
   readonly maxRetriesPerRequest: number;
+  readonly enableOfflineQueue?: boolean;
   readonly username?: string;
   readonly password?: string;
   readonly db?: number;
@@ -40,29 +49,49 @@ const retryStrategy = (times: number): number => Math.min(times * 50, 500);
 
 /** A store with a connection of its own, checked; `close` ends it. */
 export async function openRedis(url: string): Promise<Store> {
-  const { nodes, isCluster, options, prefix, allowEviction } = targetOf(url);
+  const { store, client, reason } = connectionFor(targetOf(url));
+  try {
+    await client.connect();
+    await store.check();
+    return store;
+  } catch (error) {
+    client.disconnect();
+    throw reasonBehind(error, reason());
+  }
+}
+
+/**
+ * The same for a store in front of another one: a server that may evict is welcome, a call without a connection fails
+ * at once, and one that cannot be reached now is connected to when it can. `problem` is what is wrong with it now.
+ */
+export async function openHotRedis(url: string): Promise<{ readonly store: HotStore; readonly problem: unknown }> {
+  const target = targetOf(url);
+  const options = { ...target.options, maxRetriesPerRequest: 0, enableOfflineQueue: false };
+  const { store, client, reason } = connectionFor({ ...target, options, allowEviction: true });
+  try {
+    await client.connect();
+    await store.check();
+    return { store, problem: undefined };
+  } catch (error) {
+    return { store, problem: reasonBehind(error, reason()) };
+  }
+}
+
+function connectionFor({ nodes, isCluster, options, prefix, allowEviction }: Target): Connection {
   const [first] = nodes;
+  const { enableOfflineQueue = true } = options;
   const client = isCluster
-    ? new Cluster([...nodes], { redisOptions: options, lazyConnect: true })
+    ? new Cluster([...nodes], { redisOptions: options, lazyConnect: true, enableOfflineQueue })
     : new Redis({ ...options, ...first, retryStrategy });
   let reason: Error | undefined;
   // Calls are told what is wrong with the connection; the start tells the reason behind.
   client.on('error', (error: Error) => (reason = error));
-  try {
-    await client.connect();
-    const store = redis(client, { allowEviction, ...(prefix !== undefined && { prefix }) });
-    await store.check();
-    return {
-      ...store,
-      async close() {
-        await store.close();
-        client.disconnect();
-      },
-    };
-  } catch (error) {
+  const store = redis(client, { allowEviction, ...(prefix !== undefined && { prefix }) });
+  const close = async (): Promise<void> => {
+    await store.close();
     client.disconnect();
-    throw reasonBehind(error, reason);
-  }
+  };
+  return { client, reason: () => reason, store: { ...store, close } };
 }
 
 // ioredis tells that the connection is closed, and in an event why; of the nodes of a cluster not even that.

@@ -26,6 +26,7 @@ export function openBehindGateway(storeUrl: () => string): OpenApp {
         scope: { kind: 'headers', names, byDefault: false },
         protocol: scope === 'public' ? { ...options, noScope: 'public' } : options,
         upstreamTimeoutMs: 60_000,
+        hot: null,
         metrics: null,
       },
       pino({ level: 'silent' }),

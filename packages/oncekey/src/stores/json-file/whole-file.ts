@@ -44,9 +44,32 @@ export async function replaceWhole(path: string, text: string): Promise<void> {
 /** Makes the folder of a path. */
 export async function makeFolderOf(path: string): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
   } catch (error) {
     throw fileError(error, `cannot make the folder of ${path}`);
+  }
+}
+
+// One level at a time: the recursive form never returns where a folder exists but takes no new ones, as in /proc.
+async function makeFolder(folder: string): Promise<void> {
+  const parent = dirname(folder);
+  if (parent === folder || (await exists(folder))) return;
+  await makeFolder(parent);
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    // Another process may have been first.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
   }
 }
 
