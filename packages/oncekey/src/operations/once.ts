@@ -75,8 +75,18 @@ export type Claimed =
   | { readonly outcome: 'completed'; readonly value: unknown; readonly record: OutcomeFacts }
   /** The first one failed or its outcome was not kept: it took, or may have taken, effect. */
   | { readonly outcome: 'failed' | 'not-kept'; readonly reason: string; readonly record: OutcomeFacts }
-  | { readonly outcome: 'in-progress'; readonly retryAfterMs: number; readonly attempt: number }
-  | { readonly outcome: 'conflict' | 'abandoned'; readonly attempt: number };
+  | {
+      readonly outcome: 'in-progress';
+      readonly retryAfterMs: number;
+      readonly attempt: number;
+      /** What is reserved, as it stood a moment after; undefined when it was gone by then. */
+      readonly record: OperationRecord | undefined;
+    }
+  | {
+      readonly outcome: 'conflict' | 'abandoned';
+      readonly attempt: number;
+      readonly record: OperationRecord | undefined;
+    };
 
 /** Options of `claim`. */
 export interface ClaimCall extends OperationCall {
@@ -131,7 +141,7 @@ export interface Once {
   claim(call: ClaimCall): Promise<Claimed>;
   /** Completes a claim made elsewhere. `lost`: the token is not the owner's; nothing was written. */
   complete(call: CompleteCall): Promise<CompleteAnswer>;
-  /** The record, or undefined; changes nothing. */
+  /** The record, or undefined, as it also is for a blank operation or key, which nothing can have; changes nothing. */
   get(name: OperationName): Promise<OperationRecord | undefined>;
   /** A page of records, oldest first; `limit` defaults to 100. */
   list(call?: ListCall): Promise<{ readonly records: readonly OperationRecord[]; readonly cursor: string | null }>;

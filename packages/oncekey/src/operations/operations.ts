@@ -121,12 +121,14 @@ export class Operations implements Once {
           record: factsOf(intent.id, attempt, completedAtMs, outcome),
         };
       }
-      case 'in-progress':
-        return { outcome: 'in-progress', retryAfterMs: decision.retryAfterMs, attempt: decision.attempt };
+      case 'in-progress': {
+        const { retryAfterMs, attempt } = decision;
+        return { outcome: 'in-progress', retryAfterMs, attempt, record: await this.#find(intent.id) };
+      }
       case 'conflict':
-        return { outcome: 'conflict', attempt: decision.attempt };
+        return { outcome: 'conflict', attempt: decision.attempt, record: await this.#find(intent.id) };
       case 'unknown':
-        return { outcome: 'abandoned', attempt: decision.attempt };
+        return { outcome: 'abandoned', attempt: decision.attempt, record: await this.#find(intent.id) };
       case 'store-down':
         throw refusal(decision);
     }
@@ -143,9 +145,8 @@ export class Operations implements Once {
   }
 
   async get(name: OperationName): Promise<OperationRecord | undefined> {
-    const { id } = identify(name);
-    const record = await this.#ask('read', () => this.#store.read(id));
-    return record === undefined ? undefined : operationRecord(record);
+    if ([name.key, name.operation].some((text) => typeof text === 'string' && text.trim() === '')) return undefined;
+    return this.#find(identify(name).id);
   }
 
   async list(call: ListCall = {}): Promise<{ records: readonly OperationRecord[]; cursor: string | null }> {
@@ -262,6 +263,11 @@ export class Operations implements Once {
     this.#onEvent?.({ kind: 'unprotected', id: intent.id, labels: intent.labels });
     const work = unownedWork(intent.id);
     return unrecorded(intent, work, await act(work));
+  }
+
+  async #find(id: string): Promise<OperationRecord | undefined> {
+    const record = await this.#ask('read', () => this.#store.read(id));
+    return record === undefined ? undefined : operationRecord(record);
   }
 
   async #ask<T>(phase: string, call: () => MaybePromise<T>): Promise<T> {
