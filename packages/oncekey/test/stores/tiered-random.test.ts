@@ -73,7 +73,7 @@ test(`random calls (ONCEKEY_SEED=${seed})`, async () => {
   const counts: Record<string, number> = {};
   const pick = <T>(list: readonly T[]): T => list[random.below(list.length)] as T;
 
-  for (let step = 0; step < 20_000; step++) {
+  for (let step = 0; step < 10_000; step++) {
     const again = asks.length > 0 && random.below(3) === 0 ? pick(asks) : undefined;
     const key = `k${random.below(3)}`;
     const leaseMs = pick([300, 5000]);
@@ -129,5 +129,5 @@ test(`random calls (ONCEKEY_SEED=${seed})`, async () => {
   }
   expect(contradictions).toEqual([]);
   // The run must have met every answer, else it shows nothing.
-  for (const kind of ['granted', 'completed', 'in-progress', 'erase']) expect(counts[kind]).toBeGreaterThan(100);
-});
+  for (const kind of ['granted', 'completed', 'in-progress', 'erase']) expect(counts[kind]).toBeGreaterThan(50);
+}, 60_000);
