@@ -11,6 +11,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/test/**/*.test.ts', 'tools/**/*.test.ts'],
+          // Enough for a machine that does other things beside; a test that hangs is told all the same.
+          testTimeout: 30_000,
           exclude: ['**/*.system.test.ts', '**/node_modules/**'],
         },
       },

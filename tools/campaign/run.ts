@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util';
 import { seedOfRun } from '../faults/seed.ts';
 import { failover } from './failover.ts';
+import { ledger } from './ledger.ts';
 import { killedServers, killedWorkers, kills } from './kills.ts';
 import type { CampaignAsk } from './measured.ts';
 import { tell } from './report.ts';
@@ -15,6 +16,7 @@ const campaigns = new Map<string, (ask: CampaignAsk) => Promise<void>>([
   ['killed-workers', killedWorkers],
   ['killed-servers', killedServers],
   ['failover', failover],
+  ['ledger', ledger],
 ]);
 const usage = `usage: npm run campaign -- [NAME …] [--json] [--runs N]\nnames: ${[...campaigns.keys()].join(', ')}\n`;
 const defaultNames = ['kills', 'failover'];
