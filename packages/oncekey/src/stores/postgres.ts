@@ -36,6 +36,7 @@ import { claimAll, claimStatements } from './postgres/claim.ts';
 import { type PostgresClient, executeOn } from './postgres/client.ts';
 import { type Phase, isOfOneCall, storeError } from './postgres/failure.ts';
 import { type TableOptions, tableNames } from './postgres/names.ts';
+import type { PostgresListener } from './postgres/notices.ts';
 import { erase, noteAll, operatorStatements, preparePut, putAll, resolve } from './postgres/operating.ts';
 import {
   completeAll,
@@ -59,12 +60,19 @@ export type {
   PostgresTag,
 } from './postgres/client.ts';
 export type { TableOptions } from './postgres/names.ts';
+export type { ChannelListener, NotificationClient, PostgresListener } from './postgres/notices.ts';
 export { type Migration, type PostgresSchema, migrate, schema, schemaFor } from './postgres/schema.ts';
 
 /** How a PostgreSQL store behaves. */
 export interface PostgresOptions extends TableOptions {
   /** How long a statement may take, waiting for a connection included, before it fails with `store_unavailable` and gives its connection up; default 5000 ms. */
   readonly statementTimeoutMs?: number;
+  /**
+   * A connection to hear of other processes' changes on, so that `watch` need not poll: a connected client of `pg` that
+   * is used for nothing else, the tag of `postgres` or a PGlite; never through a transaction pooler. With it, this
+   * store's changes are told to others, at the price of a NOTIFY each. Default: none, and `watch` polls.
+   */
+  readonly listener?: PostgresListener;
 }
 
 /** {@link Store} with promises and with all that is optional. */
@@ -100,7 +108,7 @@ export function postgres(client: PostgresClient, options: PostgresOptions = {}):
     throw new TypeError(`postgres: statementTimeoutMs must be a positive number, not ${String(statementTimeoutMs)}`);
   const names = tableNames(options);
   const server = serverOf(executeOn(client, statementTimeoutMs), names);
-  const watching = new Watching(server, true);
+  const watching = new Watching(server, options.listener);
   const calls = new Calls(server);
   return {
     name: 'postgres',
@@ -109,7 +117,7 @@ export function postgres(client: PostgresClient, options: PostgresOptions = {}):
     watch: (id, changed) => watching.add(id, changed),
     bind: (execute) => bind(execute, names),
     async close() {
-      watching.close();
+      await watching.close();
     },
   };
 }

@@ -44,7 +44,8 @@ export function tableNames({ schema, table = 'oncekey_records' }: TableOptions):
     view: inSchema(`${table}_view`),
     beside: (suffix) => quoted(`${table}_${suffix}`),
     inSchema: (suffix) => inSchema(`${table}_${suffix}`),
-    channel: schema === undefined ? table : `${schema}.${table}`.slice(0, 63),
+    // In lower case, since some clients fold names; two tables that share it only hear more than they need.
+    channel: table.toLowerCase(),
   };
 }
 

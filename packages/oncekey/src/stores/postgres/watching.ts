@@ -8,6 +8,7 @@ import { systemClock } from '../../core/clock.ts';
 import type { RecordId } from '../../core/store.ts';
 import { Watchers } from '../in-process/watchers.ts';
 import { hasId } from './expressions.ts';
+import { type PostgresListener, listenOn } from './notices.ts';
 import { textOf } from './rows.ts';
 import type { Server } from './server.ts';
 import { type Statement, statement } from './statement.ts';
@@ -22,18 +23,24 @@ export class Watching {
   /** How often each record is watched, and as what it was seen last. */
   readonly #watched = new Map<RecordId, { times: number; seen: string | undefined }>();
   readonly #look: Statement;
-  readonly #polls: boolean;
+  readonly #notify: Statement;
+  readonly #listener: PostgresListener | undefined;
+  #listening: Promise<void> | undefined;
+  #hears = false;
+  #unlisten: (() => Promise<unknown>) | undefined;
   #pauseMs = shortestPauseMs;
   #cancel: (() => void) | undefined;
 
-  constructor(server: Server, polls: boolean) {
+  constructor(server: Server, listener: PostgresListener | undefined) {
+    const { records, channel } = server.names;
     this.#server = server;
-    this.#polls = polls;
+    this.#listener = listener;
     this.#look = statement(
       ['id'],
       ({ a, among }) => `SELECT encode(r.id, 'hex') AS id, r.revision::text AS revision
-        FROM ${among}${server.names.records} r WHERE ${hasId(a.id)}`,
+        FROM ${among}${records} r WHERE ${hasId(a.id)}`,
     );
+    this.#notify = statement(['id'], ({ a, from }) => `SELECT pg_notify('${channel}', ${a.id})::text${from}`);
   }
 
   /** {@link Store.watch}. */
@@ -42,6 +49,7 @@ export class Watching {
     const watched = this.#watched.get(id) ?? { times: 0, seen: undefined };
     this.#watched.set(id, watched);
     watched.times++;
+    this.#listen();
     this.#pollSoon();
     let hasEnded = false;
     return () => {
@@ -53,27 +61,50 @@ export class Watching {
     };
   }
 
-  /** Tells who watches the record in this process. */
+  /** Tells who watches the record in this process, and other processes when they listen. */
   tell(id: RecordId): void {
     this.#watchers.tell(id);
+    if (this.#listener === undefined) return;
+    // The change itself is done; who misses the notice finds it by asking.
+    this.#server.run(this.#notify, [[id]]).catch(() => undefined);
   }
 
   /** Forgets everybody. */
-  close(): void {
+  async close(): Promise<void> {
     this.#watched.clear();
     this.#watchers.clear();
     this.#cancel?.();
     this.#cancel = undefined;
+    await this.#listening;
+    this.#hears = false;
+    await this.#unlisten?.().catch(() => undefined);
+    this.#unlisten = undefined;
+    this.#listening = undefined;
+  }
+
+  // Until it hears, and whenever it cannot, records are polled.
+  #listen(): void {
+    if (this.#listener === undefined || this.#listening !== undefined) return;
+    const deaf = (): void => {
+      this.#hears = false;
+      this.#unlisten = undefined;
+      if (this.#watched.size > 0) this.#pollSoon();
+    };
+    const heard = (id: string): void => this.#watchers.tell(id);
+    this.#listening = listenOn(this.#listener, this.#server.names.channel, heard, deaf).then((unlisten) => {
+      this.#hears = true;
+      this.#unlisten = unlisten;
+    }, deaf);
   }
 
   #pollSoon(): void {
     this.#pauseMs = shortestPauseMs;
-    if (this.#polls) this.#cancel ??= systemClock.after(this.#pauseMs, this.#poll);
+    if (!this.#hears) this.#cancel ??= systemClock.after(this.#pauseMs, this.#poll);
   }
 
   readonly #poll = (): void => {
     const again = (): void => {
-      if (this.#cancel === undefined || this.#watched.size === 0) {
+      if (this.#cancel === undefined || this.#watched.size === 0 || this.#hears) {
         this.#cancel = undefined;
         return;
       }
@@ -96,7 +127,7 @@ export class Watching {
       if (watched === undefined) continue;
       const now = revisions.get(id) ?? 'absent';
       if (watched.seen !== undefined && watched.seen !== now) {
-        this.tell(id);
+        this.#watchers.tell(id);
         this.#pauseMs = shortestPauseMs;
       }
       watched.seen = now;
