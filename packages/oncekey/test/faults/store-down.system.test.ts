@@ -50,7 +50,7 @@ forStores(servedStores, (name, stand) => {
   test(`${name}, down at claim: refused in time and nothing runs; then it serves again`, async (context) => {
     const { store, proxy } = await openBehindProxy(stand(), context);
     const charges = new Charges(store, { storeTimeoutMs });
-    expect(await charges.charge(askFor('before'))).toMatchObject({ kind: 'executed' });
+    expect(await new Charges(store).charge(askFor('before'))).toMatchObject({ kind: 'executed' });
     await proxy.down();
     const ask = askFor('claim');
     const askedMs = performance.now();
