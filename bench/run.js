@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util';
 import { gateway } from './gateway.js';
 import { writeFigures } from './harness/report.js';
+import { growth } from './growth.js';
 import { httpMemory } from './http-memory.js';
 import { jobs } from './jobs.js';
 import { mysql } from './mysql.js';
@@ -21,6 +22,7 @@ const benchmarks = new Map([
   ['redis', redis],
   ['jobs', jobs],
   ['postgres', postgres],
+  ['growth', growth],
 ]);
 
 const usage = `usage: npm run bench -- [NAME …] [--json] [--quick]\nnames: ${[...benchmarks.keys()].join(', ')}\n`;

@@ -4,17 +4,22 @@
  * time and how soon. The same for the library's stores and what is written by hand.
  */
 import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 
 /**
  * @typedef {object} Contender
  * @property {() => Promise<void>} open Makes its tables anew.
  * @property {(key: string, token: string) => Promise<boolean>} claim Whether it was granted; false when told the outcome.
- * @property {(key: string, token: string) => Promise<void>} complete
+ * @property {(key: string, token: string, retentionMs?: number) => Promise<void>} complete Keeps it for a day unless told.
+ * @property {(limit: number) => Promise<{ removed: number, more: boolean }>} [sweep]
  *
  * @typedef {object} Ask
- * @property {'open' | 'pairs' | 'replays'} task
+ * @property {'open' | 'fill' | 'pairs' | 'replays'} task
  * @property {number} concurrency
- * @property {number} durationMs
+ * @property {number} durationMs Of pairs and replays.
+ * @property {boolean} [sweeping] Whether expired records are removed meanwhile, as the gateway does it.
+ * @property {number} [count] How many records to fill in, completed.
+ * @property {number} [retentionMs] Of those.
  *
  * @typedef {object} Measured
  * @property {number} count
@@ -22,11 +27,15 @@ import { createHash, randomUUID } from 'node:crypto';
  * @property {number} cpuUs Of this process, for one pair or replay.
  * @property {number} p50Ms
  * @property {number} p99Ms
+ * @property {number} [removed] By sweeping.
  */
 
 export const body = Buffer.from(JSON.stringify({ id: 'ch_1', note: 'y'.repeat(300 - 24) }));
 export const headers = /** @type {const} */ ([['content-type', 'application/json']]);
 const replayedKeys = 4096;
+/** As the gateway sweeps: so many, and then a pause. */
+const sweptAtOnce = 1000;
+const sweepPauseMs = 50;
 
 /** @param {string} key */
 export function idOf(key) {
@@ -40,7 +49,7 @@ export function idOf(key) {
 export function serve(contender) {
   const load = new Load(contender);
   process.on('message', (/** @type {Ask} */ ask) => {
-    const answer = ask.task === 'open' ? contender.open().then(() => ({})) : load.measure(ask);
+    const answer = answerTo(ask, contender, load);
     answer.then(
       (value) => process.send?.(value),
       (/** @type {Error} */ error) => process.send?.({ error: error.message }),
@@ -48,6 +57,19 @@ export function serve(contender) {
   });
   process.on('disconnect', () => process.exit());
   process.send?.({ ready: true });
+}
+
+/**
+ * @param {Ask} ask
+ * @param {Contender} contender
+ * @param {Load} load
+ * @returns {Promise<object>}
+ */
+async function answerTo(ask, contender, load) {
+  if (ask.task === 'open') await contender.open();
+  else if (ask.task === 'fill') await load.fill(ask);
+  else return load.measure(ask);
+  return {};
 }
 
 class Load {
@@ -65,8 +87,10 @@ class Load {
    * @param {Ask} ask
    * @returns {Promise<Measured>}
    */
-  async measure({ task, concurrency, durationMs }) {
+  async measure({ task, concurrency, durationMs, sweeping = false }) {
     if (task === 'replays') await this.#prepareReplays();
+    let isOver = false;
+    const swept = sweeping ? this.#sweepUntil(() => isOver) : undefined;
     /** @type {number[]} */
     const latencies = [];
     const cpuBefore = process.cpuUsage();
@@ -81,18 +105,50 @@ class Load {
     };
     await Promise.all(Array.from({ length: concurrency }, worker));
     const elapsedMs = performance.now() - started;
+    isOver = true;
+    const removed = await swept;
     const { user, system } = process.cpuUsage(cpuBefore);
     latencies.sort((a, b) => a - b);
     const at = (/** @type {number} */ share) => latencies[Math.floor(latencies.length * share)] ?? Number.NaN;
     const count = latencies.length;
-    return { count, elapsedMs, cpuUs: (user + system) / count, p50Ms: at(0.5), p99Ms: at(0.99) };
+    return { count, elapsedMs, cpuUs: (user + system) / count, p50Ms: at(0.5), p99Ms: at(0.99), removed };
   }
 
-  /** @param {string} key */
-  async #pair(key) {
+  /**
+   * Completes `count` records.
+   * @param {Ask} ask
+   */
+  async fill({ count = 0, concurrency, retentionMs }) {
+    let left = count;
+    const worker = async () => {
+      while (left-- > 0) await this.#pair(`${process.pid}-${(this.#next += 1)}`, retentionMs);
+    };
+    await Promise.all(Array.from({ length: concurrency }, worker));
+  }
+
+  /**
+   * @param {() => boolean} isOver
+   * @returns {Promise<number>} How many it removed.
+   */
+  async #sweepUntil(isOver) {
+    const { sweep } = this.#contender;
+    if (sweep === undefined) throw new Error('this contender does not sweep');
+    for (let removed = 0; ;) {
+      const swept = await sweep(sweptAtOnce);
+      removed += swept.removed;
+      if (isOver() || !swept.more) return removed;
+      await setTimeout(sweepPauseMs);
+    }
+  }
+
+  /**
+   * @param {string} key
+   * @param {number} [retentionMs]
+   */
+  async #pair(key, retentionMs) {
     const token = randomUUID();
     if (!(await this.#contender.claim(key, token))) throw new Error('a fresh key was not granted');
-    await this.#contender.complete(key, token);
+    await this.#contender.complete(key, token, retentionMs);
   }
 
   async #replay() {
@@ -134,10 +190,13 @@ export function contenderOf(store, makeTables) {
       if (answer.kind !== 'completed' || answer.outcome.kind !== 'answer') throw new Error(`told ${answer.kind}`);
       return false;
     },
-    async complete(key, token) {
+    async complete(key, token, retentionMs = keepMs) {
       const outcome = { kind: /** @type {const} */ ('answer'), status: 200, headers, body };
-      const { kind } = await store.complete({ id: idOf(key), token, outcome, retentionMs: keepMs });
+      const { kind } = await store.complete({ id: idOf(key), token, outcome, retentionMs });
       if (kind === 'lost') throw new Error('a completion was lost');
+    },
+    async sweep(limit) {
+      return store.sweep?.(limit) ?? { removed: 0, more: false };
     },
   };
 }

@@ -72,7 +72,7 @@ export interface SqliteStore extends Store {
 }
 
 /** Removing is cut into transactions of so many records. */
-const sweptAtOnce = 500;
+const sweptAtOnce = 100;
 
 /**
  * A store in a SQLite database: a file path (made with its folder when missing; a connection of its own, write-ahead
