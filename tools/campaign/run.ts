@@ -9,6 +9,7 @@ import { failover } from './failover.ts';
 import { ledger } from './ledger.ts';
 import { killedServers, killedWorkers, kills } from './kills.ts';
 import type { CampaignAsk } from './measured.ts';
+import { replay } from './replay.ts';
 import { tell } from './report.ts';
 
 const campaigns = new Map<string, (ask: CampaignAsk) => Promise<void>>([
@@ -17,9 +18,10 @@ const campaigns = new Map<string, (ask: CampaignAsk) => Promise<void>>([
   ['killed-servers', killedServers],
   ['failover', failover],
   ['ledger', ledger],
+  ['replay', replay],
 ]);
 const usage = `usage: npm run campaign -- [NAME …] [--json] [--runs N]\nnames: ${[...campaigns.keys()].join(', ')}\n`;
-const defaultNames = ['kills', 'failover'];
+const defaultNames = ['kills', 'failover', 'replay'];
 const defaultRuns = 500;
 
 interface Asked {
