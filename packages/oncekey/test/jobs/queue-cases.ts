@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { once as happened } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { scheduler } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createOnce, type Once, type Work } from 'oncekey';
 import type { JobAnswer } from 'oncekey/jobs';
@@ -135,6 +136,20 @@ export function queueCases(name: string, url: () => string, again: boolean): voi
       await waitUntil('done', () => done(answers) === 1);
       expect(attempts).toEqual([2]);
       expect(answers.filter(({ kind }) => kind === 'failed')).toEqual([]);
+    });
+
+    test('a handler slower than the queue’s own patience runs once, with two workers', async () => {
+      const queue = await open();
+      const { once } = record();
+      let runs = 0;
+      const slow: CaseHandler = async () => {
+        runs += 1;
+        await scheduler.wait(2500);
+      };
+      const [one, other] = [await start(queue, slow, once), await start(queue, slow, once)];
+      await queue.send('job-1', { amount: 1 });
+      await waitUntil('done', () => done([...one, ...other]) > 0);
+      expect(runs).toBe(1);
     });
   });
 }
