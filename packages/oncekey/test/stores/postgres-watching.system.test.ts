@@ -41,11 +41,11 @@ describe.skipIf(reason !== undefined)('watching on PostgreSQL', () => {
     },
   });
 
-  /** Watches in one store what another one completes. */
+  /** Watches in one store what another one completes; how often it was told. */
   async function hears(
     listener: PostgresListener | undefined,
     act: () => Promise<void> = async () => {},
-  ): Promise<void> {
+  ): Promise<number> {
     const options = listener === undefined ? {} : { listener };
     const [waiter, owner] = [postgres(remembering(), options), postgres(pool, { ...options })];
     const ask = askFor('watched');
@@ -58,9 +58,12 @@ describe.skipIf(reason !== undefined)('watching on PostgreSQL', () => {
     await waitUntil('it is told', () => told > 0);
     end();
     await Promise.all([waiter.close(), owner.close()]);
+    return told;
   }
 
-  it('polls without a listener', () => hears(undefined));
+  it('polls without a listener', async () => {
+    expect(await hears(undefined)).toBeGreaterThan(0);
+  });
 
   it.each([
     ['pg', () => listening],
@@ -79,11 +82,13 @@ describe.skipIf(reason !== undefined)('watching on PostgreSQL', () => {
         { everyMs: 600 },
       );
     };
-    await hears(listener(), quiet);
+    expect(await hears(listener(), quiet)).toBeGreaterThan(0);
   });
 
-  it('polls again when the connection that listened is gone', () =>
-    hears(listening, async () => {
+  it('polls again when the connection that listened is gone', async () => {
+    const losing = async (): Promise<void> => {
       await pool.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'`);
-    }));
+    };
+    expect(await hears(listening, losing)).toBeGreaterThan(0);
+  });
 });
