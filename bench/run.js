@@ -4,6 +4,7 @@
  * asserted: a missed goal does not change the exit code.
  */
 import { parseArgs } from 'node:util';
+import { client } from './client.js';
 import { gateway } from './gateway.js';
 import { writeFigures } from './harness/report.js';
 import { growth } from './growth.js';
@@ -16,6 +17,7 @@ import { sqlite } from './sqlite.js';
 
 const benchmarks = new Map([
   ['http-memory', httpMemory],
+  ['client', client],
   ['gateway', gateway],
   ['sqlite', sqlite],
   ['mysql', mysql],

@@ -46,7 +46,7 @@ async function checkNeeds({ settings }: Box, id: string, needs: readonly string[
   for (const need of needs) {
     if (need === id) throw invalid('request', 'it refers to itself');
     if ((await settings.storage.read(need)) === undefined) {
-      throw invalid('request', `it refers to ${need}, and there is no such entry; add that one first`);
+      throw invalid('request', `it refers to ${need}, and there is no such entry`);
     }
   }
 }

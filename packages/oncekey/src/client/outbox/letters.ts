@@ -107,7 +107,7 @@ async function inState(box: Box, id: string, states: readonly RowState[]): Promi
 
 function wrongState({ id, state, sends }: Entry): ClientError {
   const now = state === 'open' && sends > 0 ? 'sent' : state;
-  return new ClientError('entry_state', `this cannot be done with the entry ${id} now: it is ${now}`, {
+  return new ClientError('entry_state', `not with the entry ${id}: it is ${now}`, {
     id,
     state: now,
   });

@@ -108,7 +108,7 @@ function bodyOf({ json, body }: NewEntry): string | Uint8Array | null {
   if (json === undefined) {
     if (body === undefined) return null;
     if (typeof body === 'string' || body instanceof Uint8Array) return body;
-    throw invalid('body', 'only text and Uint8Array can be kept; read streams, blobs and forms first');
+    throw invalid('body', 'only text and Uint8Array can be kept');
   }
   const text = JSON.stringify(json) as string | undefined;
   if (text === undefined) throw invalid('json', 'it has no JSON form');
@@ -118,7 +118,7 @@ function bodyOf({ json, body }: NewEntry): string | Uint8Array | null {
 function checkedName(name: string): string {
   const lower = name.toLowerCase();
   if (secretHeaders.has(lower)) throw invalid(`headers.${lower}`, 'credentials are not kept; use options.credentials');
-  if (ownHeaders.has(lower)) throw invalid(`headers.${lower}`, 'the outbox writes it; a key is given as `key`');
+  if (ownHeaders.has(lower)) throw invalid(`headers.${lower}`, 'the outbox writes it');
   return lower;
 }
 

@@ -5,7 +5,7 @@
 import { pause } from '../clock.ts';
 import { entryOf, type Box } from './box.ts';
 import type { Drainer } from './drain.ts';
-import { rowStates, type Usage } from './storage.ts';
+import type { RowState, Usage } from './storage.ts';
 import { viewOf, type EntryView } from './view.ts';
 
 /** The state of things at one moment. */
@@ -99,9 +99,8 @@ export function createSnapshots(box: Box, drainer: Drainer): Snapshots {
 
 async function entriesOf(box: Box): Promise<EntryView[]> {
   const { storage } = box.settings;
-  const unfinished = await Promise.all(
-    rowStates.filter((state) => state !== 'done').map((state) => storage.list(state, 0, shownMax)),
-  );
+  const states: readonly RowState[] = ['dead', 'parked', 'open'];
+  const unfinished = await Promise.all(states.map((state) => storage.list(state, 0, shownMax)));
   const done = await storage.latest('done', shownDone);
   return [...unfinished.flat(), ...done].toSorted((a, b) => a.seq - b.seq).map((row) => viewOf(box, entryOf(box, row)));
 }

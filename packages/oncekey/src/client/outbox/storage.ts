@@ -97,9 +97,6 @@ export interface OutboxStorage {
   close(): Promise<void>;
 }
 
-/** All states, in the order in which people want to see them. */
-export const rowStates: readonly RowState[] = ['dead', 'parked', 'open', 'done'];
-
 /** All that is not done. */
 export function unfinished({ open, parked, dead }: Usage): Amount {
   return { entries: open.entries + parked.entries + dead.entries, bytes: open.bytes + parked.bytes + dead.bytes };

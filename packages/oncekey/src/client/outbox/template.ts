@@ -12,8 +12,14 @@ export type ServerId = string | number;
 /** Where a placeholder stands, which decides how the id is written there. */
 export type Place = 'url' | 'header' | 'json' | 'json-text' | 'text';
 
+/** Where the server's id of the entry `ref` goes. */
+export interface Placeholder {
+  readonly ref: string;
+  readonly in: Place;
+}
+
 /** Text with placeholders in it. */
-export type Text = string | readonly (string | { readonly ref: string; readonly in: Place })[];
+export type Text = string | readonly (string | Placeholder)[];
 
 /** A body: none, text, or bytes in base64. */
 export type Body = null | { readonly text: Text } | { readonly base64: string };
@@ -50,7 +56,7 @@ export function ref(id: string): string {
 /** Takes text apart at its placeholders. */
 export function parseText(text: string, place: Place): Text {
   if (!text.includes(`ref.${tag}.`)) return text;
-  const parts: (string | { ref: string; in: Place })[] = [];
+  const parts: (string | Placeholder)[] = [];
   let at = 0;
   for (const found of text.matchAll(place === 'json' ? wholeValue : anywhere)) {
     if (found.index > at) parts.push(text.slice(at, found.index));
@@ -86,22 +92,21 @@ export function freeze({ method, url, headers, body }: Template, ids: ReadonlyMa
 
 /** The text with its placeholders as `ref` writes them, so that `parseText` gives it back. */
 export function writeText(text: Text): string {
-  if (typeof text === 'string') return text;
-  return text
-    .map((part) => (typeof part === 'string' ? part : part.in === 'json' ? `"${ref(part.ref)}"` : ref(part.ref)))
-    .join('');
+  return render(text, (part) => (part.in === 'json' ? `"${ref(part.ref)}"` : ref(part.ref)));
 }
 
 /** The text with its placeholders as people read them. */
 export function readableText(text: Text): string {
-  return typeof text === 'string'
-    ? text
-    : text.map((part) => (typeof part === 'string' ? part : `{${part.ref}}`)).join('');
+  return render(text, (part) => `{${part.ref}}`);
 }
 
 function resolve(text: Text, ids: ReadonlyMap<string, ServerId>): string {
+  return render(text, (part) => written(part.in, ids.get(part.ref) ?? ''));
+}
+
+function render(text: Text, write: (part: Placeholder) => string): string {
   if (typeof text === 'string') return text;
-  return text.map((part) => (typeof part === 'string' ? part : written(part.in, ids.get(part.ref) ?? ''))).join('');
+  return text.map((part) => (typeof part === 'string' ? part : write(part))).join('');
 }
 
 function written(place: Place, id: ServerId): string {
@@ -120,6 +125,6 @@ function written(place: Place, id: ServerId): string {
 
 function headerText(name: string, value: string): string {
   if (/^[\t -~\u0080-\u00ff]*$/.test(value)) return value;
-  const reason = 'the server’s id has a character that no header may carry';
+  const reason = 'the server’s id cannot stand in a header';
   throw new ClientError('entry_invalid', `headers.${name}: ${reason}`, { field: `headers.${name}`, reason });
 }

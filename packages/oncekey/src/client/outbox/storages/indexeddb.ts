@@ -49,15 +49,22 @@ export function indexedDbStorage(options: IndexedDbStorageOptions = {}): OutboxS
   let opened: Promise<IDBPDatabase<Schema>> | undefined;
   const channel = typeof BroadcastChannel === 'function' ? new BroadcastChannel(`oncekey:${name}`) : undefined;
 
+  function letGo(): void {
+    // One that never opened has told so to whoever asked.
+    opened?.then(
+      (db) => db.close(),
+      () => undefined,
+    );
+    opened = undefined;
+  }
+
   async function withDatabase<T>(work: (db: IDBPDatabase<Schema>) => Promise<T>): Promise<T> {
-    opened ??= open(name, () => {
-      opened = undefined;
-    });
+    opened ??= open(name, letGo);
     try {
       return await work(await opened);
     } catch (error) {
       // A closed or broken connection is opened anew next time.
-      if (nameOf(error) !== quotaExceeded) opened = undefined;
+      if (nameOf(error) !== quotaExceeded) letGo();
       throw storageError(name, error);
     }
   }
@@ -91,13 +98,12 @@ export function indexedDbStorage(options: IndexedDbStorageOptions = {}): OutboxS
     },
     async close() {
       channel?.close();
-      (await opened)?.close();
-      opened = undefined;
+      letGo();
     },
   };
 }
 
-function open(name: string, closed: () => void): Promise<IDBPDatabase<Schema>> {
+function open(name: string, letGo: () => void): Promise<IDBPDatabase<Schema>> {
   return openDB<Schema>(name, 1, {
     upgrade(db) {
       const rows = db.createObjectStore('rows', { keyPath: 'id' });
@@ -107,11 +113,8 @@ function open(name: string, closed: () => void): Promise<IDBPDatabase<Schema>> {
       db.createObjectStore('counters');
     },
     // A newer program wants to upgrade: let it, and open again at the next use.
-    blocking(_current, _wanted, event) {
-      (event.target as unknown as { close(): void }).close();
-      closed();
-    },
-    terminated: closed,
+    blocking: letGo,
+    terminated: letGo,
   });
 }
 
@@ -146,52 +149,53 @@ async function write(
   durability: 'strict' | 'relaxed',
 ): Promise<CommitAnswer> {
   const tx = db.transaction(storeNames, 'readwrite', { durability });
-  // Awaited at the end in any case: an aborted transaction rejects it, and that is told below.
-  const finished = tx.done.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
   try {
-    const answer = await apply(tx, commit);
-    if (answer.kind !== 'stored') tx.abort();
-    const failed = await finished;
-    if (answer.kind === 'stored' && failed !== undefined) throw failed;
+    // A refused commit has written nothing, so there is nothing to abort.
+    const [answer] = await Promise.all([apply(tx, commit), tx.done]);
     return answer;
   } catch (error) {
     // What made the transaction fail (a full disk) says more than that a request in it was aborted.
-    const failed = await finished;
-    throw tx.error ?? failed ?? error;
+    throw tx.error ?? error;
   }
 }
 
+/** Two trips to the database: all that has to be looked at, then all writes at once. */
 async function apply(tx: Writing, { rows = [], removed = [], notes = [], limits }: Commit): Promise<CommitAnswer> {
   const [kept, noted, counters] = [tx.objectStore('rows'), tx.objectStore('notes'), tx.objectStore('counters')];
-  let { seq, usage } = (await counters.get('all')) ?? fresh;
-  const stored: Row[] = [];
-  for (const write of [...rows, ...removed]) {
-    const known = await kept.get(write.id);
-    if ((known?.revision ?? 0) !== write.seen) return { kind: 'conflict', name: write.id };
-    usage = counted(usage, known, -1);
-    if (!isWrite(write)) {
-      await kept.delete(write.id);
-      continue;
-    }
-    const next = keptRow(write, known?.seq ?? (seq += 1));
-    usage = counted(usage, next, 1);
-    stored.push(plain(next));
-    await kept.put(next);
-  }
-  for (const { name, value, seen } of notes) {
-    if (seen !== undefined && ((await noted.get(name)) ?? null) !== seen) return { kind: 'conflict', name };
-    await (value === null ? noted.delete(name) : noted.put(value, name));
-  }
-  if (limits !== undefined && rows.some(({ seen }) => seen === 0)) {
-    const { entries, bytes } = unfinished(usage);
-    if (entries > limits.entries) return { kind: 'full', limit: 'entries' };
-    if (bytes > limits.bytes) return { kind: 'full', limit: 'bytes' };
-  }
-  await counters.put({ seq, usage }, 'all');
-  return { kind: 'stored', rows: stored };
+  const changes = [...rows, ...removed];
+  const [counts = fresh, known, values] = await Promise.all([
+    counters.get('all'),
+    Promise.all(changes.map(({ id }) => kept.get(id))),
+    Promise.all(notes.map(({ name }) => noted.get(name))),
+  ]);
+  const stale = changes.find(({ seen }, at) => (known[at]?.revision ?? 0) !== seen);
+  if (stale !== undefined) return { kind: 'conflict', name: stale.id };
+  const changed = notes.find(({ seen }, at) => seen !== undefined && (values[at] ?? null) !== seen);
+  if (changed !== undefined) return { kind: 'conflict', name: changed.name };
+  let { seq, usage } = counts;
+  const next = changes.map((change, at) =>
+    isWrite(change) ? keptRow(change, known[at]?.seq ?? (seq += 1)) : undefined,
+  );
+  next.forEach((row, at) => {
+    usage = counted(counted(usage, known[at], -1), row, 1);
+  });
+  const limit = limits !== undefined && rows.some(({ seen }) => seen === 0) ? passed(usage, limits) : undefined;
+  if (limit !== undefined) return { kind: 'full', limit };
+  const writes: Promise<unknown>[] = [
+    ...next.map((row, at) => (row === undefined ? kept.delete(changes[at]?.id ?? '') : kept.put(row))),
+    ...notes.map(({ name, value }) => (value === null ? noted.delete(name) : noted.put(value, name))),
+    ...(changes.length > 0 ? [counters.put({ seq, usage }, 'all')] : []),
+  ];
+  // Nothing follows: without this the database asks, after the last write, whether something does.
+  tx.commit();
+  await Promise.all(writes);
+  return { kind: 'stored', rows: next.flatMap((row) => (row === undefined ? [] : [plain(row)])) };
+}
+
+function passed(usage: Usage, limits: NonNullable<Commit['limits']>): 'entries' | 'bytes' | undefined {
+  const { entries, bytes } = unfinished(usage);
+  if (entries > limits.entries) return 'entries';
+  return bytes > limits.bytes ? 'bytes' : undefined;
 }
 
 function isWrite(change: object): change is RowWrite {
