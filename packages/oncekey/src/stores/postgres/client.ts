@@ -32,7 +32,7 @@ export interface PostgresPoolClient extends PostgresConnection {
 /** The pool of `pg`. */
 export interface PostgresPool extends PostgresConnection {
   readonly totalCount: number;
-  connect(): Promise<PostgresPoolClient>;
+  connect(lent: (error: Error | undefined, client: PostgresPoolClient | undefined) => void): void;
 }
 
 /** The tag of porsager's `postgres`. */
@@ -74,12 +74,10 @@ async function runPooled(
   parameters: readonly Parameter[],
 ): Promise<readonly Row[]> {
   const deadlineMs = systemClock.monotonicMs() + timeoutMs;
-  const connecting = pool.connect();
+  const connecting = lend(pool);
   const client = await inTime(timeoutMs, connecting, () => {
     connecting.then((late) => late.release(), ignore);
   });
-  // The statement tells of the same trouble; unheard, the event would end the user's process.
-  client.on?.('error', ignore);
   let isUsable = false;
   try {
     const leftMs = Math.max(deadlineMs - systemClock.monotonicMs(), 0);
@@ -93,6 +91,18 @@ async function runPooled(
     client.off?.('error', ignore);
     client.release(!isUsable);
   }
+}
+
+// By callback: a connection may break while it is handed over, before a promise of it could be heard. The statement
+// tells of the same trouble; unheard, the event would end the user's process.
+function lend(pool: PostgresPool): Promise<PostgresPoolClient> {
+  return new Promise((resolve, reject) => {
+    pool.connect((error, client) => {
+      if (client === undefined) return reject(error ?? new Error('the pool lends no connection'));
+      client.on?.('error', ignore);
+      resolve(client);
+    });
+  });
 }
 
 function ignore(): void {}
