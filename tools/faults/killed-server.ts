@@ -5,6 +5,7 @@
  */
 import { scheduler } from 'node:timers/promises';
 import type { Server } from '../servers/server.ts';
+import { waitUntil } from '../servers/wait-until.ts';
 import { type ChargeAnswer, type ChargeAsk, Charges } from './charge.ts';
 import { contradictions } from './contradictions.ts';
 import { type Effects, newEffects } from './effects.ts';
@@ -28,8 +29,10 @@ export async function killServer(
   try {
     for (let round = 0; round < kills && !signal?.aborted; round++) {
       const effects = newEffects();
-      const answers = await loadAround(charges, { lanes, effects: effects.path, leaseMs }, async () => {
-        await scheduler.wait(20 + random(60));
+      const answers = await loadAround(charges, { lanes, effects: effects.path, leaseMs }, async (seen) => {
+        // A server that nobody has reached yet would be killed in vain.
+        await waitUntil('something is acknowledged', () => [...seen.values()].some(({ kind }) => kind === 'executed'));
+        await scheduler.wait(random(60));
         await server.kill();
       });
       await server.start();

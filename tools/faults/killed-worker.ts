@@ -10,7 +10,7 @@ import { newEffects } from './effects.ts';
 import { openPlace, type Place } from './place.ts';
 import type { Random } from './seed.ts';
 import { Tally } from './tally.ts';
-import { startWorker } from './worker-process.ts';
+import { startWorker, type WorkerProcess } from './worker-process.ts';
 
 /** How many kills, and by which chance. */
 export interface KillPlan {
@@ -32,10 +32,11 @@ export async function killWorkers(place: Place, { kills, random, signal, step }:
   const survivor = await openPlace(place);
   const charges = new Charges(survivor.store);
   const effects = newEffects();
+  let next: Promise<WorkerProcess> | undefined;
   try {
-    let next = startWorker({ place });
     for (let round = 0; round < kills && !signal?.aborted; round++) {
-      const worker = await next;
+      const worker = await (next ?? startWorker({ place }));
+      next = undefined;
       // The next one starts while this round waits for leases.
       if (round + 1 < kills && !signal?.aborted) next = startWorker({ place });
       const run = `${process.pid}-${performance.now()}`;
@@ -63,6 +64,7 @@ export async function killWorkers(place: Place, { kills, random, signal, step }:
       step?.();
     }
   } finally {
+    await (await next)?.kill();
     effects.remove();
     await survivor.close();
   }

@@ -7,11 +7,11 @@ import type { ChargeAnswer, ChargeAsk, Charges } from './charge.ts';
 
 let rounds = 0;
 
-/** Charges fresh keys in `lanes`, each until its first answer that is no execution, while `fault` happens; first answers by key. */
+/** Charges fresh keys in `lanes`, each until its first answer that is no execution, while `fault` happens, which may look at the answers; first answers by key. */
 export async function loadAround(
   charges: Charges,
   { lanes, ...ask }: Omit<ChargeAsk, 'key'> & { readonly lanes: number },
-  fault: () => Promise<void>,
+  fault: (answers: ReadonlyMap<string, ChargeAnswer>) => Promise<void>,
 ): Promise<Map<string, ChargeAnswer>> {
   const answers = new Map<string, ChargeAnswer>();
   const round = `load-${process.pid}-${rounds++}`;
@@ -24,7 +24,7 @@ export async function loadAround(
       if (answer.kind !== 'executed') return;
     }
   });
-  await fault();
+  await fault(answers);
   over = true;
   await Promise.all(running);
   return answers;

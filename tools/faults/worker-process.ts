@@ -36,7 +36,12 @@ const program = fileURLToPath(
 
 /** Starts a worker; resolves when its store has answered. */
 export async function startWorker(task: WorkerTask): Promise<WorkerProcess> {
-  const child = fork(program, [JSON.stringify(task)], { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const child = fork(program, [JSON.stringify(task)], {
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    // A group of its own: Ctrl-C on the terminal is for the program that started it.
+    detached: true,
+  });
   const ended = once(child, 'exit');
   const { nowMs = 0 } = await messageOf(child, ({ ready }) => ready === true);
   let asked = 0;

@@ -125,7 +125,9 @@ function launch(plan: ServerPlan): ChildProcess {
   try {
     const [command = '', ...args] = [...privileges(plan), plan.command, ...plan.args];
     const environment = { ...process.env, ...plan.environment };
-    const child = spawn(command, args, { stdio: ['ignore', log, log], env: environment, cwd: plan.folder });
+    const settings = { stdio: ['ignore', log, log] as ['ignore', number, number], env: environment, cwd: plan.folder };
+    // A group of its own: Ctrl-C on the terminal is for the program that started it.
+    const child = spawn(command, args, { ...settings, detached: true });
     // What went wrong is told by becomeReady; without a listener it would end this process.
     child.on('error', () => {});
     return child;
