@@ -6,12 +6,13 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import type { Answer, Begun, Protocol, ScopeAnswer } from 'oncekey/http';
+import type { Answer, Begun, ScopeAnswer } from 'oncekey/http';
 import type { MaybePromise } from 'oncekey';
 import { LiveAnswer, sendAnswer } from './answer.ts';
 import { ClientGone, IncomingAsk, originForm, SlowBody } from './ask.ts';
 import { readHead, towardsClient, towardsUpstream, type RequestHead } from './headers.ts';
-import type { Refuse, RefusalKind } from './refuse.ts';
+import type { RefusalKind } from './refuse.ts';
+import type { Route } from './routes.ts';
 import { ScopeUnavailable } from './scope.ts';
 import type { Sending, Upstream, UpstreamFailure } from './upstream.ts';
 
@@ -26,14 +27,10 @@ export interface Passage {
 
 /** What exchanges share. */
 export interface Hall {
-  readonly protocol: Protocol;
+  /** The settings that hold for a request. */
+  readonly routeFor: (method: string, target: string) => Route;
   readonly upstream: Upstream;
   readonly findScope: (head: RequestHead) => MaybePromise<ScopeAnswer>;
-  readonly refuse: Refuse;
-  /** Whether a request with this method and its body is what the protocol is for. */
-  readonly protects: (head: RequestHead, method: string) => boolean;
-  /** Beyond it a keyed request gets 413. */
-  readonly maxRequestBytes: number;
   readonly bodyMs: number;
   readonly stalledClientMs: number;
   /** Whether the gateway is ending: nothing new is sent upstream. */
@@ -51,6 +48,8 @@ export class Exchange {
   readonly #hall: Hall;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #target: string | null;
+  readonly #route: Route;
   #ask: IncomingAsk | null = null;
   #sending: Sending | null = null;
   #failure: UpstreamFailure | null = null;
@@ -60,13 +59,16 @@ export class Exchange {
     this.#hall = hall;
     this.#request = request;
     this.#response = response;
+    this.#target = originForm(request.url ?? '');
+    this.#route = hall.routeFor(request.method ?? '', this.#target ?? '');
   }
 
   /** Begins. `waitsForContinue`: the client holds its body back until it hears 100. */
   start(waitsForContinue: boolean): void {
-    const { findScope, bodyMs, protects, maxRequestBytes } = this.#hall;
+    const { findScope, bodyMs } = this.#hall;
+    const { protects, maxRequestBytes } = this.#route;
     const head = readHead(this.#request.rawHeaders);
-    const target = originForm(this.#request.url ?? '');
+    const target = this.#target;
     if (this.#hall.draining()) return this.#refuse('shutting-down');
     if (target === null || head.hostLines > 1) return this.#refuse('bad-request');
     const sendContinue = waitsForContinue ? (): void => this.#response.writeContinue() : null;
@@ -82,7 +84,7 @@ export class Exchange {
 
   #begin(ask: IncomingAsk): void {
     try {
-      const begun = this.#hall.protocol.begin(ask);
+      const begun = this.#route.protocol.begin(ask);
       if (!(begun instanceof Promise)) this.#proceed(ask, begun);
       else begun.then((later) => this.#guard(ask, later)).catch((error: unknown) => this.#fail(error));
     } catch (error) {
@@ -178,7 +180,7 @@ export class Exchange {
   }
 
   #answerOf(kind: RefusalKind): Answer {
-    return this.#hall.refuse(kind, this.#ask?.headerLines('origin')[0] ?? null);
+    return this.#route.refuse(kind, this.#ask?.headerLines('origin')[0] ?? null);
   }
 
   #over(status: number): void {

@@ -69,7 +69,7 @@ export const flags: readonly Flag[] = [
   { name: 'inspector', value: 'HOST:PORT', help: "operators' page (not part of this version)" },
   { name: 'inspector-token', value: 'T', help: 'its token (not part of this version)' },
   { name: 'metrics', value: 'HOST:PORT', help: 'Prometheus text' },
-  { name: 'config', value: 'FILE', help: 'JSON with the same names; arrays for repeatable ones' },
+  { name: 'config', value: 'FILE', help: 'JSON with the same names; arrays for repeatable ones; routes' },
 ];
 
 /** The environment variable that carries a setting. */

@@ -3,15 +3,12 @@
  * and ends in order on SIGTERM or SIGINT. Whatever is wrong at start is a `Refusal` before
  * the first connection is accepted.
  */
-import { createProtocol, type Protocol, type ProtocolOptions } from 'oncekey/http';
 import type { OnceEvent, Store } from 'oncekey';
-import { keyHeaderName } from 'oncekey/protocol';
 import type { Logger } from 'pino';
-import { Refusal, reasonOf } from '../refusal.ts';
 import { withHot } from './hot.ts';
 import { logEvents, logPassage, openLog } from './log.ts';
 import { openMetrics } from './metrics.ts';
-import { refusals } from './refuse.ts';
+import { openRoutes } from './routes.ts';
 import { scopeFinder } from './scope.ts';
 import { listen, openFront, serviceLimits, type Limits } from './server.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -21,7 +18,6 @@ import { openTunnels } from './tunnel.ts';
 import { openUpstream } from './upstream.ts';
 
 const graceMs = 30_000;
-const keyHeader = keyHeaderName.toLowerCase();
 
 /** A started gateway. */
 export interface Gateway {
@@ -72,17 +68,13 @@ export async function startGateway(
     metrics?.event(event);
     toLog(event);
   };
-  const protocol = openProtocol({ ...settings.protocol, store, onEvent });
+  const routes = openRoutes(settings, store, onEvent);
   const upstream = openUpstream(settings.upstream, settings.upstreamTimeoutMs);
-  const methods = new Set(settings.protocol.methods ?? ['POST', 'PATCH']);
   const front = openFront(
     {
-      protocol,
+      routeFor: routes.routeFor,
       upstream,
       findScope,
-      refuse: refusals(settings.protocol),
-      protects: (head, method) => methods.has(method) && head.names.includes(keyHeader),
-      maxRequestBytes: settings.protocol.maxRequestBytes ?? 2_097_152,
       passed: (passage) => {
         metrics?.passage(passage);
         logPassage(log, passage);
@@ -116,7 +108,7 @@ export async function startGateway(
       closeTunnels();
       stopSweeping();
       metrics?.server.close();
-      await protocol.close();
+      await routes.close();
       await store.close?.();
       await upstream.close();
     },
@@ -134,16 +126,6 @@ async function openTiers(
     return await withHot(hot, durable, log);
   } catch (error) {
     await durable.close?.();
-    throw error;
-  }
-}
-
-// What the library refuses at construction is a wrong setting here.
-function openProtocol(options: ProtocolOptions & { readonly store: Store }): Protocol {
-  try {
-    return createProtocol(options);
-  } catch (error) {
-    if (error instanceof TypeError) throw new Refusal(reasonOf(error));
     throw error;
   }
 }

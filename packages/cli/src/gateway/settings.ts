@@ -5,13 +5,23 @@
  */
 import { profiles, type ProtocolOptions } from 'oncekey/http';
 import { Refusal } from '../refusal.ts';
-import type { Given, GivenSettings } from './sources.ts';
+import { parseMatch, type Match } from './match.ts';
+import type { Gathered, Given, GivenRoute, GivenSettings } from './sources.ts';
 import * as values from './values.ts';
 
 /** Who a key belongs to. */
 export type ScopeSettings =
   | { readonly kind: 'headers'; readonly names: readonly string[]; readonly byDefault: boolean }
   | { readonly kind: 'jwt'; readonly claims: readonly string[]; readonly jwks: string };
+
+/** Requests that are treated otherwise. */
+export interface RouteSettings {
+  readonly match: Match;
+  /** Complete: what the route does not say is as for all. */
+  readonly protocol: ProtocolOptions;
+  /** Where it was given. */
+  readonly source: string;
+}
 
 /** Everything `startGateway` needs to know. */
 export interface GatewaySettings {
@@ -24,6 +34,8 @@ export interface GatewaySettings {
   readonly profile: string;
   readonly scope: ScopeSettings;
   readonly protocol: ProtocolOptions;
+  /** What is different for some requests; the first that matches holds. */
+  readonly routes: readonly RouteSettings[];
   readonly upstreamTimeoutMs: number;
   /** Null: no metrics are served. */
   readonly metrics: values.Address | null;
@@ -36,18 +48,16 @@ const notYet = { inspector: "the operators' page", 'inspector-token': "the opera
 type Read = <T>(name: string, parse: (source: string, text: string) => T) => T | undefined;
 
 /** Makes settings of what was given. Throws a `Refusal` with one line for the user. */
-export function settle(given: GivenSettings): GatewaySettings {
+export function settle({ settings: given, routes }: Gathered): GatewaySettings {
   for (const [name, what] of Object.entries(notYet)) {
     const source = given.get(name)?.source;
     if (source !== undefined) throw new Refusal(`${source}: ${what} is not part of this version`);
   }
-  const read: Read = (name, parse) => {
-    const one = given.get(name);
-    return one === undefined ? undefined : parse(one.source, one.texts[0]);
-  };
+  const read = readerOf(given);
   const upstream = read('upstream', values.serverUrl);
   if (upstream === undefined) throw new Refusal('--upstream URL is required: where shall requests go?');
   const profile = read('profile', (source, text) => values.oneOf(source, text, profileNames)) ?? 'safe';
+  const protocol = { ...profiles[profile], ...protocolOf(read) };
   return {
     upstream,
     listen: read('listen', values.address) ?? { host: '127.0.0.1', port: 8080 },
@@ -55,10 +65,43 @@ export function settle(given: GivenSettings): GatewaySettings {
     hot: read('hot', (_source, text) => text) ?? null,
     profile,
     scope: scopeOf(given),
-    protocol: { ...profiles[profile], ...protocolOf(read) },
+    protocol,
+    routes: routes.map((route) => routeOf(route, protocol)),
     upstreamTimeoutMs: read('upstream-timeout-ms', number(1, maxTimerMs)) ?? 60_000,
     metrics: read('metrics', values.address) ?? null,
   };
+}
+
+function readerOf(given: GivenSettings): Read {
+  return (name, parse) => {
+    const one = given.get(name);
+    return one === undefined ? undefined : parse(one.source, one.texts[0]);
+  };
+}
+
+function routeOf({ source, settings }: GivenRoute, others: ProtocolOptions): RouteSettings {
+  const perRequest = namesOf(protocolOf);
+  for (const [name, { source: where }] of settings) {
+    if (name === 'match' || name === 'operation' || (perRequest.has(name) && name !== 'mode')) continue;
+    throw new Refusal(`${where}: it is for the whole gateway and cannot differ by route`);
+  }
+  const read = readerOf(settings);
+  const match = read('match', parseMatch);
+  if (match === undefined) throw new Refusal(`${source}: match is missing, such as "POST /orders/*"`);
+  const operation = read('operation', values.name);
+  const methods = match.methods === null ? {} : { methods: match.methods };
+  const protocol = { ...others, ...methods, ...(operation !== undefined && { operation }), ...protocolOf(read) };
+  return { match, protocol, source };
+}
+
+/** The names of the settings that `made` reads. */
+function namesOf(made: (read: Read) => unknown): ReadonlySet<string> {
+  const names = new Set<string>();
+  made((name) => {
+    names.add(name);
+    return undefined;
+  });
+  return names;
 }
 
 // Timers hold 31 bits; the library's own checks are stricter where they need to be.

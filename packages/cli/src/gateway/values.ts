@@ -47,6 +47,13 @@ export function list(setting: string, text: string): string[] {
   return entries;
 }
 
+/** A name of 1 to 255 characters, trimmed. */
+export function name(setting: string, text: string): string {
+  const trimmed = text.trim();
+  if (trimmed === '' || trimmed.length > 255) throw refuse(setting, text, '1 to 255 characters');
+  return trimmed;
+}
+
 /** The name of a header field, as it came. */
 export function headerName(setting: string, text: string): string {
   if (!fieldName.test(text)) throw refuse(setting, text, 'the name of a header');

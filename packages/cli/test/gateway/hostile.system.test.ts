@@ -199,7 +199,10 @@ describe('bounded in memory and time', () => {
 
   it('slow heads and slow bodies end with 408, and upstream hears nothing', async () => {
     const given = Object.entries({ upstream: upstream.url, listen: '127.0.0.1:0', store: 'memory:' });
-    const settings = settle(new Map(given.map(([name, text]) => [name, { source: name, texts: [text] }])));
+    const settings = settle({
+      settings: new Map(given.map(([name, text]) => [name, { source: name, texts: [text] }])),
+      routes: [],
+    });
     const limits = { ...serviceLimits, headMs: 300, requestMs: 5000, bodyMs: 300, checkMs: 50 };
     const inside = await startInside(settings, pino({ level: 'silent' }), limits);
     try {
@@ -219,7 +222,10 @@ describe('bounded in memory and time', () => {
     const size = 40_000_000;
     const large = await startUpstream((_call, response) => void response.writeHead(200).end(Buffer.alloc(size)));
     const given = Object.entries({ upstream: large.url, listen: '127.0.0.1:0', store: 'memory:' });
-    const settings = settle(new Map(given.map(([name, text]) => [name, { source: name, texts: [text] }])));
+    const settings = settle({
+      settings: new Map(given.map(([name, text]) => [name, { source: name, texts: [text] }])),
+      routes: [],
+    });
     const inside = await startInside(settings, pino({ level: 'silent' }), { ...serviceLimits, stalledClientMs: 200 });
     try {
       const port = Number(new URL(inside.url).port);

@@ -27,6 +27,7 @@ export function openBehindGateway(storeUrl: () => string): OpenApp {
         protocol: scope === 'public' ? { ...options, noScope: 'public' } : options,
         upstreamTimeoutMs: 60_000,
         hot: null,
+        routes: [],
         metrics: null,
       },
       pino({ level: 'silent' }),
