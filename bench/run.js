@@ -9,8 +9,10 @@ import { gateway } from './gateway.js';
 import { writeFigures } from './harness/report.js';
 import { growth } from './growth.js';
 import { httpMemory } from './http-memory.js';
+import { httpRedis } from './http-redis.js';
 import { jobs } from './jobs.js';
 import { mysql } from './mysql.js';
+import { peersRedis } from './peers-redis.js';
 import { postgres } from './postgres.js';
 import { redis } from './redis.js';
 import { sqlite } from './sqlite.js';
@@ -22,6 +24,8 @@ const benchmarks = new Map([
   ['sqlite', sqlite],
   ['mysql', mysql],
   ['redis', redis],
+  ['http-redis', httpRedis],
+  ['peers-redis', peersRedis],
   ['jobs', jobs],
   ['postgres', postgres],
   ['growth', growth],

@@ -24,6 +24,11 @@ export interface CoalesceOptions<Ask, Answer> {
   readonly maxWaiting?: number;
   /** Where set, calls of one id never share a batch: the later one waits for the next. */
   readonly idOf?: (ask: Ask) => string;
+  /**
+   * Where set, calls that come while others are under way are gathered until it calls back, such as at the end of this
+   * turn of the loop: answers of one batch wake callers whose next calls then go together, and none waits for a slot.
+   */
+  readonly gather?: (go: () => void) => void;
   /** Whether a batch that threw this is sent again, call by call, so that one bad call does not fail its neighbours. */
   readonly apart?: (error: unknown) => boolean;
 }
@@ -60,6 +65,7 @@ class Coalescer<Ask, Answer> {
   #urgent: Waiting<Ask, Answer>[] = [];
   #waiting: Waiting<Ask, Answer>[] = [];
   #inFlight = 0;
+  #isGathering = false;
 
   constructor(options: CoalesceOptions<Ask, Answer>) {
     this.#options = options;
@@ -76,7 +82,15 @@ class Coalescer<Ask, Answer> {
       return;
     }
     queue.push(call);
-    this.#go();
+    const { gather } = this.#options;
+    if (gather === undefined || this.#inFlight === 0) this.#go();
+    else if (!this.#isGathering) {
+      this.#isGathering = true;
+      gather(() => {
+        this.#isGathering = false;
+        this.#go();
+      });
+    }
   }
 
   #go(): void {

@@ -44,6 +44,20 @@ test('calls that arrive while the allowed batches are under way go together', as
   expect(await answers).toEqual(['a!', 'b!', 'c!', 'd!', 'e!']);
 });
 
+test('with gather, a lone call is still sent at once, and calls of one turn go together though a slot is free', async () => {
+  const { sent, call, turn } = server({ maxInFlight: 3, gather: (go) => void setImmediate(go) });
+  const answers = Promise.all(['a', 'b', 'c', 'd'].map((ask) => call(ask)));
+  expect(sent.map((batch) => batch.asks)).toEqual([['a']]);
+  await turn();
+  expect(sent.map((batch) => batch.asks)).toEqual([['a'], ['b', 'c', 'd']]);
+  const later = call('e');
+  await turn();
+  expect(sent[2]?.asks).toEqual(['e']);
+  for (const batch of sent) batch.answer();
+  expect(await answers).toEqual(['a!', 'b!', 'c!', 'd!']);
+  expect(await later).toBe('e!');
+});
+
 test('a batch is capped by entries and by bytes, and a call over the cap goes alone', async () => {
   const { sent, call, turn } = server({ maxInFlight: 1, maxEntries: 3, maxBytes: 10, bytesOf: (ask) => ask.length });
   const asks = ['first', 'aaaa', 'bbbb', 'cccc', 'x'.repeat(50), 'd', 'e', 'f', 'g'];

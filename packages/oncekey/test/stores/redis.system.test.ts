@@ -11,7 +11,7 @@ import { storesUnderTest } from '../../../../tools/servers/stores-under-test.ts'
 import { type Connected, connectAcross, connectThrough, connectTo, libraries } from './redis/clients.ts';
 
 // Cases wait for leases to end; nothing is gained by doing so one after the other.
-vi.setConfig({ maxConcurrency: 30 });
+vi.setConfig({ maxConcurrency: 16 });
 
 const withoutMessages = Object.fromEntries(
   ['watch-complete', 'watch-release', 'watch-ended', 'watch-two', 'watch-changes-nothing'].map((id) => [

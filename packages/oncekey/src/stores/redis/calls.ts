@@ -57,6 +57,8 @@ interface Written {
 /** How long a call waits for a client that is connecting; less than engines wait for a store. */
 const connectMs = 1500;
 const lookEveryMs = 20;
+/** Most runs under way: on a network with a long way, fewer would make calls wait for a whole one. */
+const maxInFlight = 8;
 /** Most calls under way in a cluster, where they are not gathered. */
 const mostAlone = 20_000;
 
@@ -75,6 +77,8 @@ export class Calls {
       ? (call) => this.#runAlone(call)
       : coalesce<Call, unknown>({
           send: (batch) => this.#run(batch),
+          maxInFlight,
+          gather: (go) => void setImmediate(go),
           bytesOf: ({ operation, ask }) => operation.bytesOf?.(ask) ?? 0,
         });
   }
