@@ -97,7 +97,7 @@ export interface PostgresStore extends Store {
 
 /**
  * A store in the tables that `migrate` (or the DDL in `schema`) has made. `client` is a pool of `pg`, the tag of
- * `postgres`, a single connection or a PGlite; it stays the caller's and is never closed. No session state is used, so
+ * `postgres`, a single connection or a PGlite; it stays the caller's and is never closed. No session state is needed, so
  * any pooler may stand in between. Set a pool's own `connectionTimeoutMillis`: a connection that never comes about is its
  * to give up. The schema's version and the grants are checked before the first call is sent.
  * Throws a TypeError for a wrong option.

@@ -212,6 +212,36 @@ describe.skipIf(reason !== undefined)('postgres in trouble', () => {
     expect(kinds).toEqual(expected);
   });
 
+  it('does without prepared statements when a pooler has changed the connection behind the client', async () => {
+    let discarded = 0;
+    const forgetting = {
+      totalCount: 0,
+      query: (text: string, values: (string | null)[]) => pool.query<Record<string, unknown>>(text, values),
+      async connect() {
+        const client = await pool.connect();
+        return {
+          async query(asked: { text: string; values: (string | null)[]; name?: string }) {
+            try {
+              return { rows: (await client.query<Record<string, unknown>>(asked)).rows };
+            } finally {
+              await client.query('DISCARD ALL');
+              discarded++;
+            }
+          },
+          release: (destroy?: boolean) => client.release(destroy),
+        };
+      },
+    };
+    const pooled = postgres(forgetting);
+    for (let index = 0; index < 5; index++) {
+      const ask = askFor(`forgotten-${index}`);
+      expect(await pooled.claim(ask)).toMatchObject({ kind: 'granted', attempt: 1 });
+      expect(await pooled.claim({ ...ask, token: 'other' })).toMatchObject({ kind: 'in-progress' });
+    }
+    expect(discarded).toBeGreaterThan(10);
+    await pooled.close();
+  });
+
   it('needs nothing that a transaction pooler would forget', async () => {
     const clients = Array.from({ length: 3 }, () => new pg.Client({ connectionString: url }));
     await Promise.all(clients.map((client) => client.connect()));

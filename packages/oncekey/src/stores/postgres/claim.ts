@@ -25,7 +25,7 @@ import {
   textIn,
 } from './rows.ts';
 import { type Server, maxTries } from './server.ts';
-import { type Asked, type Source, type Statement, statement, textArray } from './statement.ts';
+import { type Asked, type Source, type Statement, kept, statement, textArray } from './statement.ts';
 
 const labels = ['operation', 'key', 'owner', 'method', 'path', 'event_id'] as const;
 const columns = ['id', 'token', 'fingerprint', 'lease', 'keep', 'scope', ...labels] as const;
@@ -43,7 +43,7 @@ export interface ClaimStatements {
 /** Makes them. */
 export function claimStatements({ records }: TableNames): ClaimStatements {
   return {
-    insert: statement(columns, (source) => insertText(records, source)),
+    insert: kept(statement(columns, (source) => insertText(records, source))),
     look: statement(
       ['id'],
       ({ a, among }) => `SELECT ${decidingSelected} FROM ${among}${records} r WHERE ${hasId(a.id)}`,

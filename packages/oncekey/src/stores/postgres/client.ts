@@ -13,8 +13,8 @@ export type Parameter = string | null;
 /** Columns by name. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Runs one statement. */
-export type Execute = (text: string, parameters: readonly Parameter[]) => Promise<readonly Row[]>;
+/** Runs one statement; under a `name` it may be kept prepared, which spares its parsing the next time. */
+export type Execute = (text: string, parameters: readonly Parameter[], name?: string) => Promise<readonly Row[]>;
 
 /** A connection of `pg`, PGlite or anything that answers `{ rows }`. */
 export interface PostgresConnection {
@@ -22,7 +22,8 @@ export interface PostgresConnection {
 }
 
 /** A connection lent by a pool; released with `true` it is closed instead of used again. */
-export interface PostgresPoolClient extends PostgresConnection {
+export interface PostgresPoolClient {
+  query(statement: { text: string; values: Parameter[]; name?: string }): Promise<{ rows: unknown[] }>;
   release(destroy?: boolean): void;
   /** A connection that breaks while it is lent says so here, beside the statement that fails. */
   on?(event: 'error', heard: () => void): unknown;
@@ -37,7 +38,11 @@ export interface PostgresPool extends PostgresConnection {
 
 /** The tag of porsager's `postgres`. */
 export interface PostgresTag {
-  unsafe(text: string, parameters?: Parameter[]): PromiseLike<readonly unknown[]> & { cancel(): void };
+  unsafe(
+    text: string,
+    parameters?: Parameter[],
+    options?: { prepare?: boolean },
+  ): PromiseLike<readonly unknown[]> & { cancel(): void };
 }
 
 /** What the store works with: a pool or client of `pg`, the tag of `postgres`, a PGlite. */
@@ -45,9 +50,27 @@ export type PostgresClient = PostgresPool | PostgresConnection | PostgresTag;
 
 /** The client as one function. A statement that takes longer than `timeoutMs` fails with `store_unavailable`. */
 export function executeOn(client: PostgresClient, timeoutMs: number): Execute {
-  if ('unsafe' in client) return (text, parameters) => runTag(client, timeoutMs, text, parameters);
-  if ('totalCount' in client) return (text, parameters) => runPooled(client, timeoutMs, text, parameters);
-  return (text, parameters) => inTime(timeoutMs, query(client, text, parameters), ignore);
+  if ('unsafe' in client) return named((text, values, name) => runTag(client, timeoutMs, text, values, name));
+  if ('totalCount' in client) return named((text, values, name) => runPooled(client, timeoutMs, text, values, name));
+  return (text, values) => inTime(timeoutMs, query(client, text, values), ignore);
+}
+
+// A prepared statement that is not there, or is there already: a pooler has changed the connection behind the client.
+const poolerCodes: ReadonlySet<unknown> = new Set(['26000', '42P05']);
+
+/** Names statements until it turns out that a pooler stands in between. The server did nothing then; it is asked again. */
+function named(execute: Execute): Execute {
+  let keepsNames = true;
+  return async (text, parameters, name) => {
+    if (name === undefined || !keepsNames) return execute(text, parameters);
+    try {
+      return await execute(text, parameters, name);
+    } catch (error) {
+      if (!poolerCodes.has((error as { code?: unknown } | null)?.code)) throw error;
+      keepsNames = false;
+      return execute(text, parameters);
+    }
+  };
 }
 
 /** Runs a text of several statements as one transaction, without parameters. */
@@ -72,6 +95,7 @@ async function runPooled(
   timeoutMs: number,
   text: string,
   parameters: readonly Parameter[],
+  name?: string,
 ): Promise<readonly Row[]> {
   const deadlineMs = systemClock.monotonicMs() + timeoutMs;
   const connecting = lend(pool);
@@ -81,9 +105,11 @@ async function runPooled(
   let isUsable = false;
   try {
     const leftMs = Math.max(deadlineMs - systemClock.monotonicMs(), 0);
-    const rows = await inTime(leftMs, query(client, text, parameters), ignore);
+    const values = parameters as Parameter[];
+    const asked = name === undefined ? { text, values } : { text, values, name };
+    const { rows } = await inTime(leftMs, client.query(asked), ignore);
     isUsable = true;
-    return rows;
+    return rows as Row[];
   } catch (error) {
     isUsable = isRefusal(error);
     throw error;
@@ -118,8 +144,9 @@ async function runTag(
   timeoutMs: number,
   text: string,
   parameters: readonly Parameter[],
+  name?: string,
 ): Promise<readonly Row[]> {
-  const running = tag.unsafe(text, parameters as Parameter[]);
+  const running = tag.unsafe(text, parameters as Parameter[], { prepare: name !== undefined });
   return (await inTime(timeoutMs, running, () => running.cancel())) as Row[];
 }
 

@@ -1,9 +1,10 @@
 /**
  * Statements that one call or many calls are made of, from one text: the values of a call
  * are parameters when it is alone, and rows of `asked` when there are several. All forms
- * mean the same. They are sent unnamed, so that each is planned for the table as it is, and
- * any pooler in between is fine.
+ * mean the same. They are sent unnamed, so that each is planned for the table as it is, but
+ * for what has no plan to speak of; any pooler in between is fine.
  */
+import { createHash } from 'node:crypto';
 import type { Execute, Parameter, Row } from './client.ts';
 
 /** A statement in its forms. */
@@ -14,6 +15,8 @@ export interface Statement {
   readonly one: string;
   /** For several calls. */
   readonly many: string;
+  /** Under which the form for one call may be kept prepared; only for what has no plan that could grow old. */
+  readonly name?: string;
   /** Place of the column of bytes among the parameters of one call, or -1. */
   readonly bytesAt: number;
 }
@@ -53,6 +56,11 @@ export function statement<Column extends string>(
   };
 }
 
+/** The same under a name made of its text: another text never has it. */
+export function kept(made: Statement): Statement {
+  return { ...made, name: `oncekey_${createHash('sha256').update(made.bare).digest('hex').slice(0, 32)}` };
+}
+
 function alone<Column extends string>(columns: readonly Column[]): Record<Column, string> {
   const said = (column: string, at: number): string =>
     column === bytesColumn ? `decode($${at + 1}::text, 'base64')` : `$${at + 1}::text`;
@@ -88,7 +96,8 @@ export function runStatement(
 ): Promise<readonly Row[]> {
   const [first] = calls;
   if (first === undefined) return Promise.resolve([]);
-  if (calls.length === 1) return execute(statementRun[form], first);
+  if (calls.length === 1)
+    return form === 'bare' ? execute(statementRun.bare, first, statementRun.name) : execute(statementRun.one, first);
   return execute(statementRun.many, severalParameters(statementRun, first, calls));
 }
 
