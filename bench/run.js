@@ -4,6 +4,8 @@
  * asserted: a missed goal does not change the exit code.
  */
 import { parseArgs } from 'node:util';
+
+import { atomic } from './atomic.js';
 import { client } from './client.js';
 import { gateway } from './gateway.js';
 import { writeFigures } from './harness/report.js';
@@ -23,6 +25,7 @@ const benchmarks = new Map([
   ['gateway', gateway],
   ['sqlite', sqlite],
   ['mysql', mysql],
+  ['atomic', atomic],
   ['redis', redis],
   ['http-redis', httpRedis],
   ['peers-redis', peersRedis],

@@ -30,7 +30,7 @@ import type {
 } from '../core/store.ts';
 import { type BatchEntry, type CoalesceOptions, coalesce } from './coalesce.ts';
 import { checkListLimit } from './in-process/record-rules.ts';
-import { bind } from './postgres/binding.ts';
+import { bindTo } from './postgres/binding.ts';
 import { check } from './postgres/check.ts';
 import { claimAll, claimStatements } from './postgres/claim.ts';
 import { type PostgresClient, executeOn } from './postgres/client.ts';
@@ -115,7 +115,7 @@ export function postgres(client: PostgresClient, options: PostgresOptions = {}):
     ...ownerMethods(calls, watching),
     ...otherMethods(calls, watching),
     watch: (id, changed) => watching.add(id, changed),
-    bind: (execute) => bind(execute, names),
+    bind: bindTo(names),
     async close() {
       await watching.close();
     },

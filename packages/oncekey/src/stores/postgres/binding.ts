@@ -11,53 +11,110 @@ import type {
   CompleteAnswer,
   CompleteAsk,
   Executor,
+  RecordId,
   Store,
   StoredRecord,
+  Token,
 } from '../../core/store.ts';
 import type { BatchEntry } from '../coalesce.ts';
-import { type ClaimStatements, claimAll, claimStatements } from './claim.ts';
+import { type ClaimStatements, claimAll, claimedAsked, claimedColumns, claimStatements, labels } from './claim.ts';
 import type { Row } from './client.ts';
+import { durationText, fromNow, hasId, unixMs } from './expressions.ts';
 import type { TableNames } from './names.ts';
-import { completeAll, ownerStatements, prepareComplete } from './ownership.ts';
+import { type OwnerStatements, completeAll, ownerStatements, prepareComplete } from './ownership.ts';
 import { readAll, readStatement } from './reading.ts';
+import { numberOf, outcomeAsked, outcomeColumns, outcomeValues } from './rows.ts';
 import type { Server } from './server.ts';
-import { type Statement, runStatement } from './statement.ts';
+import { type Statement, runStatement, statement } from './statement.ts';
 
-/** {@link Store.bind}. Statements are sent once: after an error the transaction is over. */
-export function bind(execute: Executor, names: TableNames): Pick<Store, 'claim' | 'complete' | 'read'> {
-  const rows = async (text: string, values: readonly (string | null)[]): Promise<readonly Row[]> =>
-    (await execute(text, values)) as readonly Row[];
-  const server: Server = {
-    names,
-    mostlyNew: true,
-    run: (statement, calls) => runStatement(rows, statement, calls),
-    runText: rows,
+/** What a store binds transactions with. */
+export type Bind = (execute: Executor) => Pick<Store, 'claim' | 'complete' | 'read'>;
+
+/** {@link Store.bind} over these tables. Statements are made once, and sent once: after an error the transaction is over. */
+export function bindTo(names: TableNames): Bind {
+  const statements: BoundStatements = {
+    claims: claimStatements(names),
+    owners: ownerStatements(names),
+    read: readStatement(names),
+    lookText: lookText(names),
+    insertDone: insertDone(names),
   };
-  const claims = claimStatements(names);
-  const owners = ownerStatements(names);
-  const read = readStatement(names);
-  return {
-    claim: (ask) => claimLocked(server, claims, read, ask),
-    complete: async (ask: CompleteAsk): Promise<CompleteAnswer> =>
-      onlyEntry(await completeAll(server, owners, [prepareComplete(ask)])),
-    read: async (id) => onlyEntry(await readAll(server, read, [id])),
+  return (execute) => {
+    const bound = new BoundRecords(execute, names, statements);
+    return {
+      claim: (ask) => bound.claim(ask),
+      complete: (ask) => bound.complete(ask),
+      read: (id) => bound.read(id),
+    };
   };
 }
 
-// The lock ends with the transaction, so that also a pooler may stand in between. It is looked for before the record:
-// who gets it after another's commit sees what that one has committed.
-const tryLock = `SELECT pg_try_advisory_xact_lock(('x' || substr($1::text, 1, 16))::bit(64)::bigint)::text AS free`;
+interface BoundStatements {
+  readonly claims: ClaimStatements;
+  readonly owners: OwnerStatements;
+  readonly read: Statement;
+  readonly lookText: string;
+  readonly insertDone: Statement;
+}
 
-async function claimLocked(
-  server: Server,
-  claims: ClaimStatements,
-  read: Statement,
-  ask: ClaimAsk,
-): Promise<ClaimAnswer> {
-  const [locked] = await server.runText(tryLock, [ask.id]);
-  if (locked?.['free'] === 'true') return onlyEntry(await claimAll(server, claims, [ask]));
-  // Who holds the lock may only be reading what has long been completed.
-  return answerFor(onlyEntry(await readAll(server, read, [ask.id])));
+// The lock ends with the transaction, so that also a pooler may stand in between.
+function lookText({ records }: TableNames): string {
+  return `SELECT pg_try_advisory_xact_lock(('x' || substr($1::text, 1, 16))::bit(64)::bigint)::text AS free,
+    (SELECT r.state FROM ${records} r WHERE ${hasId('$1::text')}) AS state`;
+}
+
+// Written once, completed: whoever is not in this transaction never sees it in progress.
+function insertDone({ records }: TableNames): Statement {
+  return statement([...claimedColumns, 'retention', ...outcomeColumns], ({ a, from }) => {
+    const outcome = outcomeValues(a);
+    return `INSERT INTO ${records} AS r (id, state, attempt, revision, token, fingerprint, first_seen_at, last_seen_at,
+        completed_at, expires_at, scope, ${labels.join(', ')}, ${outcomeColumns.join(', ')})
+      SELECT decode(${a.id}, 'hex'), 'completed', 1, 2, ${a.token}, ${a.fingerprint}, clock_timestamp(),
+        clock_timestamp(), clock_timestamp(), ${fromNow(a.retention)}, ${a.scope}::text[],
+        ${labels.map((label) => a[label]).join(', ')}, ${outcome.join(', ')}${from}
+      ON CONFLICT (id) DO NOTHING RETURNING ${unixMs('r.completed_at')} AS completed`;
+  });
+}
+
+/** The records of one transaction. */
+class BoundRecords {
+  readonly #server: Server;
+  readonly #statements: BoundStatements;
+  /** Claims of what was not there: nothing is written before they are completed. */
+  readonly #fresh = new Map<Token, ClaimAsk>();
+
+  constructor(execute: Executor, names: TableNames, statements: BoundStatements) {
+    const runText = async (text: string, values: readonly (string | null)[]): Promise<readonly Row[]> =>
+      (await execute(text, values)) as readonly Row[];
+    const run: Server['run'] = (one, calls) => runStatement(runText, one, calls);
+    this.#server = { names, mostlyNew: true, run, runText };
+    this.#statements = statements;
+  }
+
+  async claim(ask: ClaimAsk): Promise<ClaimAnswer> {
+    const { lookText, claims } = this.#statements;
+    const [{ free, state } = {}] = await this.#server.runText(lookText, [ask.id]);
+    // Who holds the lock may only be reading what has long been completed.
+    if (free !== 'true') return answerFor(await this.read(ask.id));
+    if (typeof state === 'string') return onlyEntry(await claimAll(this.#server, claims, [ask]));
+    this.#fresh.set(ask.token, ask);
+    return { kind: 'granted', attempt: 1, steps: [] };
+  }
+
+  async complete(ask: CompleteAsk): Promise<CompleteAnswer> {
+    const fresh = this.#fresh.get(ask.token);
+    const { owners, insertDone } = this.#statements;
+    if (fresh === undefined) return onlyEntry(await completeAll(this.#server, owners, [prepareComplete(ask)]));
+    const outcome = outcomeAsked(ask.id, ask.outcome);
+    const asked = [...claimedAsked(fresh), durationText(ask.retentionMs), ...outcome];
+    const [row] = await this.#server.run(insertDone, [asked]);
+    // Somebody was quicker: he committed between our look and our lock.
+    return row === undefined ? { kind: 'lost' } : { kind: 'stored', completedAtMs: numberOf(row, 'completed') };
+  }
+
+  async read(id: RecordId): Promise<StoredRecord | undefined> {
+    return onlyEntry(await readAll(this.#server, this.#statements.read, [id]));
+  }
 }
 
 function answerFor(record: StoredRecord | undefined): ClaimAnswer {

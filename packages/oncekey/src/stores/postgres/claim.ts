@@ -27,7 +27,8 @@ import {
 import { type Server, maxTries } from './server.ts';
 import { type Asked, type Source, type Statement, kept, statement, textArray } from './statement.ts';
 
-const labels = ['operation', 'key', 'owner', 'method', 'path', 'event_id'] as const;
+/** Columns of the labels but the scope. */
+export const labels = ['operation', 'key', 'owner', 'method', 'path', 'event_id'] as const;
 const columns = ['id', 'token', 'fingerprint', 'lease', 'keep', 'scope', ...labels] as const;
 const takeOverColumns = [...columns, 'hold'] as const;
 type ClaimSource = Source<(typeof columns)[number]>;
@@ -91,6 +92,29 @@ function takeOverText(records: string, { a, among }: TakeOverSource): string {
     RETURNING encode(r.id, 'hex') AS id, r.attempt::text AS attempt, r.fingerprint AS fingerprint, ${stepsSelected}`;
 }
 
+/** What a claim says that is kept with its record, as columns. */
+export const claimedColumns = [
+  'id',
+  'token',
+  'fingerprint',
+  'scope',
+  'operation',
+  'key',
+  'owner',
+  'method',
+  'path',
+  'event_id',
+] as const;
+
+/** The same as values. */
+export function claimedAsked({ id, token, fingerprint, labels: said }: ClaimAsk): Asked {
+  return [id, token, fingerprint, textArray(said.scope.map(plainText)), ...labelsAsked(said)];
+}
+
+function labelsAsked({ operation, key, owner, method, path, eventId }: ClaimAsk['labels']): Asked {
+  return [operation, key, owner, method, path, eventId].map(plainText);
+}
+
 function askedOf({ id, token, fingerprint, leaseMs, keepMs, ifAbandoned, labels: said }: ClaimAsk): Asked {
   return [
     id,
@@ -99,12 +123,7 @@ function askedOf({ id, token, fingerprint, leaseMs, keepMs, ifAbandoned, labels:
     durationText(leaseMs),
     durationText(keepMs),
     textArray(said.scope.map(plainText)),
-    plainText(said.operation),
-    plainText(said.key),
-    plainText(said.owner),
-    plainText(said.method),
-    plainText(said.path),
-    plainText(said.eventId),
+    ...labelsAsked(said),
     ifAbandoned === 'hold' ? 'yes' : 'no',
   ];
 }
