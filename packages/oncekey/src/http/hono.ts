@@ -12,6 +12,8 @@ import type { Answer } from './seam.ts';
 export interface HonoContext {
   readonly req: {
     readonly raw: Request;
+    /** What Hono gives to all who ask it for the body. */
+    readonly bodyCache: { text?: unknown };
     arrayBuffer(): Promise<ArrayBuffer>;
     header(name: string): string | undefined;
   };
@@ -34,7 +36,7 @@ export function idempotency<C extends HonoContext = HonoContext>(
   return async (context, next) => {
     const { req } = context;
     const waitUntil: KeepAlive = (work) => keepAlive(context, work);
-    const facts = { scope: () => scope(context), waitUntil, reread: () => req.arrayBuffer() };
+    const facts = { scope: () => scope(context), waitUntil, shared: () => readShared(req) };
     const begun = await protocol.begin(new FetchAsk(req.raw, facts));
     if (begun.kind === 'answer') return answered(context, begun.answer);
     if (begun.kind === 'pass') {
@@ -52,6 +54,15 @@ export function idempotency<C extends HonoContext = HonoContext>(
     context.res = response;
     return undefined;
   };
+}
+
+const decoder = new TextDecoder();
+
+/** Read once for all; most handlers want text next, which Hono would make of the bytes in a dearer way. */
+async function readShared(req: HonoContext['req']): Promise<ArrayBuffer> {
+  const bytes = await req.arrayBuffer();
+  req.bodyCache.text ??= Promise.resolve(decoder.decode(bytes));
+  return bytes;
 }
 
 /** Made by Hono, so that the headers of outer middleware stay. */

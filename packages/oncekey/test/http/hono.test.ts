@@ -6,6 +6,7 @@ import { serve, type ServerType } from '@hono/node-server';
 import { Hono, type Context } from 'hono';
 import { cors } from 'hono/cors';
 import { HTTPException } from 'hono/http-exception';
+import { cloneRawRequest } from 'hono/request';
 import { stream, streamSSE } from 'hono/streaming';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -103,6 +104,26 @@ describe('others', () => {
     expect(await (await ask(app)).json()).toEqual({ n: 1 });
     expect((await ask(app)).headers.get('idempotent-replayed')).toBe('true');
     expect((await ask(app, '{"n":2}')).status).toBe(422);
+  });
+
+  it('get the body from Hono in every form, and the raw request by a clone', async () => {
+    const app = new Hono();
+    app.use(protect());
+    app.post('/orders', async (context) => {
+      const { req } = context;
+      const raw = await cloneRawRequest(req);
+      const bytes = new Uint8Array(await req.arrayBuffer());
+      return context.json([await req.text(), await req.json<object>(), bytes.length, await raw.text()]);
+    });
+    const port = await listen(app);
+    const first = await send(port, { ...order, body: '{"n":"é"}' });
+    expect(JSON.parse(first.body.toString())).toEqual(['{"n":"é"}', { n: 'é' }, 10, '{"n":"é"}']);
+    const form = { ...order, key: 'form', headers: [['Content-Type', 'application/x-www-form-urlencoded']] } as const;
+    const other = new Hono();
+    other.use(protect());
+    other.post('/orders', async (context) => context.json(await context.req.parseBody()));
+    const answer = await send(await listen(other), { ...form, body: 'a=1&b=%C3%A9' });
+    expect(JSON.parse(answer.body.toString())).toEqual({ a: '1', b: 'é' });
   });
 
   it('keep their headers on first answers, replays and refusals', async () => {
