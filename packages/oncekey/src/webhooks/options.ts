@@ -30,7 +30,7 @@ export type WebhookNews =
   | { readonly kind: 'refused'; readonly for: RefusedFor | 'too-large'; readonly reason: string }
   /** The handler threw: released, and the provider will send it again. */
   | { readonly kind: 'failed'; readonly event: WebhookEvent; readonly error: unknown }
-  /** It could not be handled now, such as while another delivery of it runs. */
+  /** It was not handled: not now, such as while another delivery of it runs, or never, by `error.retryable`. */
   | { readonly kind: 'not-now'; readonly event: WebhookEvent; readonly error: IdempotencyError };
 
 /** Options of `webhooks`. */
