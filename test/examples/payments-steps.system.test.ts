@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { randomBy, seedOfRun } from '../../tools/faults/seed.ts';
+import { killAtSteps } from '../../tools/faults/steps.ts';
 import { waitUntil } from '../../tools/servers/wait-until.ts';
 import { startExample, type Program } from '../support/program.ts';
-import { scratch } from '../support/scratch.ts';
+import { root, scratch } from '../support/scratch.ts';
 
 const folder = scratch();
 const effects: string[] = [];
@@ -73,4 +75,10 @@ test('killed while the charge is made: the repeat goes on, and everything happen
   const repeat = await order(second);
   expect([repeat.status, repeat.headers.get('Idempotent-Replayed'), await repeat.text()]).toEqual([201, 'true', body]);
   expect(requests).toHaveLength(4);
+});
+
+test('killed at each boundary of its steps: everything happened once', { timeout: 120_000 }, async () => {
+  const tally = await killAtSteps(root, { kills: 6, random: randomBy(seedOfRun()) });
+  expect(tally.violations).toEqual([]);
+  expect(tally.runs).toBe(6);
 });

@@ -11,6 +11,7 @@ import { killedServers, killedWorkers, kills } from './kills.ts';
 import type { CampaignAsk } from './measured.ts';
 import { replay } from './replay.ts';
 import { tell } from './report.ts';
+import { steps } from './steps.ts';
 
 const campaigns = new Map<string, (ask: CampaignAsk) => Promise<void>>([
   ['kills', kills],
@@ -18,6 +19,7 @@ const campaigns = new Map<string, (ask: CampaignAsk) => Promise<void>>([
   ['killed-servers', killedServers],
   ['failover', failover],
   ['ledger', ledger],
+  ['steps', steps],
   ['replay', replay],
 ]);
 const usage = `usage: npm run campaign -- [NAME …] [--json] [--runs N]\nnames: ${[...campaigns.keys()].join(', ')}\n`;
