@@ -18,9 +18,11 @@ interface Example {
 }
 
 const guide = join(root, 'docs', 'guide');
+const guidePages = () =>
+  readdirSync(guide, { encoding: 'utf8', recursive: true }).filter((file) => file.endsWith('.md'));
 const pages = [
   ...(existsSync(join(root, 'README.md')) ? ['README.md'] : []),
-  ...(existsSync(guide) ? readdirSync(guide).map((file) => `docs/guide/${file}`) : []),
+  ...(existsSync(guide) ? guidePages().map((file) => `docs/guide/${file}`) : []),
 ];
 const blocks = pages.flatMap((path) =>
   blocksOf({ path, text: readFileSync(join(root, path), 'utf8') }).map((block) => ({ ...block, path })),
