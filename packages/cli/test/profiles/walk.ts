@@ -179,7 +179,7 @@ export class Walk {
   async crash(
     ...flags: string[]
   ): Promise<{ early: number; late: number; marker: string | undefined; warned: boolean }> {
-    const store = ['--store', `sqlite:${join(this.folder, `${newKey()}.db`)}`, '--lease-ms', '1500', ...flags];
+    const store = ['--store', `sqlite:${join(this.folder, `${newKey()}.db`)}`, '--lease-ms', '3000', ...flags];
     const [first, second] = [await this.gateway(...store), await this.gateway(...store)];
     const order = { key: newKey(), target: '/orders?ms=700' };
     const before = this.upstream.heads();

@@ -27,7 +27,7 @@ import type {
   Token,
 } from '../core/store.ts';
 import { completedFacts, copyOf, earlyAnswer, markOf, nothingOf, type CompletedFacts } from './tiered/copies.ts';
-import { HotTier, type HotChange, type HotStore } from './tiered/hot-tier.ts';
+import { HotTier, insistMs, type HotChange, type HotStore } from './tiered/hot-tier.ts';
 import { passedOn } from './wrapped/passed-on.ts';
 
 export type { HotChange, HotStore } from './tiered/hot-tier.ts';
@@ -70,7 +70,8 @@ export function tiered(hot: HotStore, durable: Store, options: TieredOptions = {
   const both = new Tiers({ durable, tier, clock, hotTimeoutMs, hotRetentionMs });
   return {
     name: `tiered(${hot.name}, ${durable.name})`,
-    ...passedOn(durable, ['note', 'list', 'watch']),
+    ...passedOn(durable, ['note', 'list']),
+    ...watchOf([durable, hot]),
     claim: (ask) => both.claim(ask),
     extend: (id, token, leaseMs) => both.extend(id, token, leaseMs),
     complete: (ask) => both.complete(ask),
@@ -255,7 +256,8 @@ class Tiers {
     const askedAtMs = this.#clock.monotonicMs();
     const record = await this.#durable.read(id);
     const facts = record && completedFacts(record);
-    const hotMs = this.#hotLeftOf(record?.retentionLeftMs ?? null, askedAtMs);
+    // What is insisted on may arrive that much later.
+    const hotMs = this.#hotLeftOf(record?.retentionLeftMs ?? null, askedAtMs - insistMs);
     try {
       if (facts !== undefined && hotMs > 0) await this.#hot.insist((store) => store.put(copyOf(facts, hotMs)));
       else await this.#hot.insist((store) => store.put(nothingOf(id)));
@@ -264,6 +266,18 @@ class Tiers {
       throw new IdempotencyError('store_unavailable', message, { phase: 'other' }, { cause });
     }
   }
+}
+
+/** Hears of a change from whichever store tells first; both may tell. */
+function watchOf(stores: readonly Store[]): Pick<Store, 'watch'> {
+  const watched = stores.flatMap((store) => (store.watch === undefined ? [] : [store as Required<Store>]));
+  if (watched.length === 0) return {};
+  return {
+    watch(id, changed) {
+      const ends = watched.map((store) => store.watch(id, changed));
+      return () => ends.forEach((end) => end());
+    },
+  };
 }
 
 function checkPositive(name: keyof TieredOptions, value: number): void {

@@ -24,6 +24,9 @@ export interface HotTierOptions {
   readonly onChange: ((change: HotChange) => void) | undefined;
 }
 
+/** How long a call may take at most that must have been made; nobody's request waits for one. */
+export const insistMs = 1000;
+
 const firstRestMs = 500;
 const longestRestMs = 5000;
 
@@ -32,6 +35,7 @@ export class HotTier {
   readonly #store: HotStore;
   readonly #clock: Clock;
   readonly #guard: Guard;
+  readonly #patientGuard: Guard;
   readonly #onChange: ((change: HotChange) => void) | undefined;
   /** Until when it is left alone; undefined while it serves. */
   #restUntilMs: number | undefined;
@@ -42,6 +46,7 @@ export class HotTier {
     this.#store = store;
     this.#clock = clock;
     this.#guard = createGuard(clock, timeoutMs);
+    this.#patientGuard = createGuard(clock, Math.max(timeoutMs, insistMs));
     this.#onChange = onChange;
   }
 
@@ -59,7 +64,7 @@ export class HotTier {
 
   /** The same, for what must have been done: throws where it cannot be. Asks also a store that is left alone. */
   async insist(call: (store: HotStore) => MaybePromise<unknown>): Promise<void> {
-    const answer = await this.#guard(() => call(this.#store));
+    const answer = await this.#patientGuard(() => call(this.#store));
     if (answer instanceof StoreFailure) throw answer.error;
   }
 
