@@ -9,6 +9,7 @@ import { failover } from './failover.ts';
 import { ledger } from './ledger.ts';
 import { killedServers, killedWorkers, kills } from './kills.ts';
 import type { CampaignAsk } from './measured.ts';
+import { outbox } from './outbox.ts';
 import { replay } from './replay.ts';
 import { tell } from './report.ts';
 import { steps } from './steps.ts';
@@ -20,10 +21,11 @@ const campaigns = new Map<string, (ask: CampaignAsk) => Promise<void>>([
   ['failover', failover],
   ['ledger', ledger],
   ['steps', steps],
+  ['outbox', outbox],
   ['replay', replay],
 ]);
 const usage = `usage: npm run campaign -- [NAME …] [--json] [--runs N]\nnames: ${[...campaigns.keys()].join(', ')}\n`;
-const defaultNames = ['kills', 'failover', 'replay'];
+const defaultNames = ['kills', 'failover', 'outbox', 'replay'];
 const defaultRuns = 500;
 
 interface Asked {

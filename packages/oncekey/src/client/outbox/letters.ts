@@ -22,7 +22,8 @@ export interface Anyway {
  */
 export async function retryEntry(box: Box, id: string, { evenIfItTookEffect = false }: Anyway): Promise<void> {
   const entry = await inState(box, id, ['dead']);
-  if (entry.failure?.reason === 'unreadable') throw wrongState(entry);
+  // The stand-in of a damaged entry has no key; one that could not be upgraded has.
+  if (entry.key === '') throw wrongState(entry);
   const harmless = entry.failure?.effect === 'none' || entry.failure?.reason === 'ref_missing';
   if (entry.failure?.reason === 'too_old' && !evenIfItTookEffect) throw effectUnknown(id);
   const fresh = harmless || evenIfItTookEffect;
@@ -38,7 +39,8 @@ export async function editEntry(
   { evenIfItTookEffect = false }: Anyway,
 ): Promise<void> {
   const entry = await inState(box, id, ['dead', 'open', 'parked']);
-  if (entry.failure?.reason === 'unreadable') throw wrongState(entry);
+  // The stand-in of a damaged entry has no key; one that could not be upgraded has.
+  if (entry.key === '') throw wrongState(entry);
   const stopped = entry.state === 'dead';
   if (!stopped && entry.sends > 0) throw wrongState(entry);
   if (stopped && entry.failure?.effect !== 'none' && !evenIfItTookEffect) throw effectUnknown(id);

@@ -40,7 +40,7 @@ const shownDone = 20;
 export function createSnapshots(box: Box, drainer: Drainer): Snapshots {
   const { settings } = box;
   const listeners = new Set<() => void>();
-  let waiting: (() => void)[] = [];
+  const waiting = new Set<() => void>();
   let snapshot: Snapshot = { usage: null, entries: [], online: settings.online(), draining: false, error: null };
   let refreshing = false;
   let cancel: (() => void) | undefined;
@@ -81,14 +81,14 @@ export function createSnapshots(box: Box, drainer: Drainer): Snapshots {
     },
     changed() {
       for (const wake of waiting) wake();
-      waiting = [];
       refreshSoon();
     },
     next(signal) {
+      let wake = (): void => undefined;
       const news = new Promise<void>((resolve) => {
-        waiting.push(resolve);
+        waiting.add((wake = resolve));
       });
-      return Promise.race([news, pause(settings.clock, lookAgainMs, signal)]);
+      return Promise.race([news, pause(settings.clock, lookAgainMs, signal)]).finally(() => waiting.delete(wake));
     },
     close() {
       cancel?.();

@@ -9,9 +9,11 @@ import { startSetting, type Setting } from './setting.ts';
 
 // What the page offers to the tests; the functions below run in it and see only this.
 const entry = `
+  import { idempotentFetch } from './index.ts';
   import { createOutbox, ref } from './outbox/index.ts';
   import { indexedDbStorage } from './outbox/storages/indexeddb.ts';
   import { outboxStorageContract } from './outbox/contract.ts';
+  globalThis.idempotentFetch = idempotentFetch;
   globalThis.ref = ref;
   globalThis.indexedDbStorage = indexedDbStorage;
   globalThis.contract = outboxStorageContract;
@@ -26,12 +28,23 @@ const entry = `
   };
   globalThis.ready = true;`;
 
+// A service worker on the same storage; it drains when the browser says so, and has no page.
+const worker = `
+  import { createOutbox, drainOnSync } from './outbox/index.ts';
+  import { indexedDbStorage } from './outbox/storages/indexeddb.ts';
+  drainOnSync(self, createOutbox({
+    storage: indexedDbStorage({ name: 'till' }), echo: 'required', credentials: () => ({ 'x-tenant': 'cafe-7' }),
+    automatic: false, minDelayMs: 20, maxDelayMs: 200, leaseMs: 2000,
+  }));
+  self.addEventListener('install', () => self.skipWaiting());
+  self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));`;
+
 let browser: Browser;
 let setting: Setting;
 let context: BrowserContext;
 
 beforeAll(async () => {
-  [browser, setting] = await Promise.all([startChromium(), startSetting(entry)]);
+  [browser, setting] = await Promise.all([startChromium(), startSetting(entry, worker)]);
 }, 300_000);
 afterAll(async () => {
   await browser?.close();
@@ -103,6 +116,27 @@ test('the storage keeps the contract', async () => {
   expect(await run<number>(tab, 'contract.length')).toBeGreaterThanOrEqual(20);
 });
 
+test('the keyed fetch repeats a lost reply under its key, and takes no key elsewhere', async () => {
+  const tab = await openTab();
+  // A browser repeats a POST by itself when a connection that was used before breaks: once is not enough.
+  setting.trouble = (index) => (index < 3 ? 'lost' : undefined);
+  const post = (path: string) =>
+    run<{ status?: number; idempotency?: { attempts: number }; code?: string }>(
+      tab,
+      `const send = idempotentFetch({ minDelayMs: 10 });
+       try {
+         const { status, idempotency } = await send('${path}', { method: 'POST', body: '{}', headers: { 'x-tenant': 'cafe-7' } });
+         return { status, idempotency };
+       } catch ({ code }) { return { code }; }`,
+    );
+  const sent = await post('/orders');
+  expect(sent).toMatchObject({ status: 201, idempotency: { replayed: true, echoed: true, retentionMs: 86_400_000 } });
+  expect(sent.idempotency?.attempts).toBeGreaterThan(1);
+  expect(setting.effects).toHaveLength(1);
+  expect(new Set(setting.came.map(({ key }) => key)).size).toBe(1);
+  expect(await post('/moved')).toEqual({ code: 'redirected_elsewhere' });
+}, 60_000);
+
 describe('20 writes that depend on each other', () => {
   test('offline, reloaded, the tab killed mid-send, two tabs at once, every third reply lost: each effect once', async () => {
     let tab = await openTab();
@@ -155,6 +189,35 @@ describe('20 writes that depend on each other', () => {
     await session.send('Debugger.resume');
   }, 120_000);
 });
+
+test('a service worker drains at a background sync, while its page stays offline', async () => {
+  const tab = await openTab();
+  const session = await context.newCDPSession(tab);
+  const registered = new Promise<string>((resolve) => {
+    session.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+      if (registrations[0] !== undefined) resolve(registrations[0].registrationId);
+    });
+  });
+  await session.send('ServiceWorker.enable');
+  await run(
+    tab,
+    `await navigator.serviceWorker.register('/worker.js', { type: 'module' });
+     await navigator.serviceWorker.ready;
+     await outbox.add({ id: 'order', url: '/orders', json: 1 });
+     await outbox.add({ url: '/lines', json: { of: ref('order') } }); return null`,
+  );
+  // The page itself stays offline throughout.
+  const registrationId = await registered;
+  const tag = 'oncekey-outbox';
+  await session.send('ServiceWorker.dispatchSyncEvent', {
+    origin: setting.url,
+    registrationId,
+    tag,
+    lastChance: false,
+  });
+  await expect.poll(() => setting.effects.map(({ body }) => body), { timeout: 20_000 }).toEqual(['1', '{"of":1}']);
+  await expect.poll(async () => (await usage(tab)).done).toBe(2);
+}, 60_000);
 
 test('a poison entry parks only its dependants; edited, all go', async () => {
   const tab = await openTab();

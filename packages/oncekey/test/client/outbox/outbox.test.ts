@@ -1,7 +1,7 @@
 /** The outbox against a real API behind this library's protocol: order, references, lost replies, stops and repairs (I16). */
 import { afterEach, describe, expect, test } from 'vitest';
 import { ClientError } from '../../../src/client/errors.ts';
-import { createOutbox, memoryStorage, ref } from '../../../src/client/outbox/index.ts';
+import { backgroundSync, createOutbox, memoryStorage, ref } from '../../../src/client/outbox/index.ts';
 import type { NewEntry, Outbox, OutboxEvent, OutboxOptions, OutboxStorage } from '../../../src/client/outbox/index.ts';
 import { startApi, type Api } from './rig.ts';
 
@@ -540,6 +540,10 @@ describe('versions', () => {
     const { outbox } = open({ storage, version: 2, upgrade });
     await outbox.drained();
     expect((await outbox.read('o'))?.failure?.detail).toContain('cannot');
+    const mended = open({ storage, version: 2, upgrade: (request) => ({ ...request, body: '2' }) });
+    await mended.outbox.retry('o');
+    await mended.outbox.drained();
+    expect(server.made.map(({ body }) => body)).toEqual(['2']);
   });
 });
 
@@ -564,6 +568,15 @@ describe('the picture', () => {
     await outbox.drained();
     expect((await outbox.list('done')).map(({ id }) => id)).toEqual(['5', '6', '7']);
   });
+});
+
+test('background sync is asked for where there is one, and refused without harm', async () => {
+  const tags: string[] = [];
+  const sync = { register: async (tag: string) => void tags.push(tag) };
+  expect(await backgroundSync({ sync })).toBe(true);
+  expect(await backgroundSync({ sync: { register: () => Promise.reject(new Error('denied')) } })).toBe(false);
+  expect(await backgroundSync({})).toBe(false);
+  expect(tags).toEqual(['oncekey-outbox']);
 });
 
 test('a wrong option is named', () => {

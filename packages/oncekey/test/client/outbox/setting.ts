@@ -35,7 +35,7 @@ const page =
 const passedOn = ['content-type', 'x-tenant', 'idempotency-key'];
 
 /** Starts all of it on free ports. */
-export async function startSetting(entryCode: string): Promise<Setting> {
+export async function startSetting(entryCode: string, workerCode: string): Promise<Setting> {
   const folder = mkdtempSync(join(tmpdir(), 'oncekey-browser-'));
   const effects: Effect[] = [];
   const ledger = createServer((request, response) => {
@@ -44,6 +44,7 @@ export async function startSetting(entryCode: string): Promise<Setting> {
     request.on('end', () => {
       const json = { 'content-type': 'application/json' };
       const path = request.url ?? '';
+      if (path === '/moved') return response.writeHead(307, { location: 'http://elsewhere.invalid/' }).end();
       if (path === '/refuse') return response.writeHead(422, json).end('{"error":"sold out"}');
       const effect = { id: effects.length + 1, path, body: Buffer.concat(chunks).toString() };
       effects.push(effect);
@@ -64,10 +65,11 @@ export async function startSetting(entryCode: string): Promise<Setting> {
     'x-tenant',
     '--echo-key',
   ]);
-  const bundle = await bundleClient(entryCode);
+  const [bundle, worker] = [await bundleClient(entryCode), await bundleClient(workerCode)];
   const files: Readonly<Record<string, Act>> = {
     '/': { headers: { 'content-type': 'text/html' }, body: page },
     '/bundle.js': { headers: { 'content-type': 'text/javascript' }, body: bundle },
+    '/worker.js': { headers: { 'content-type': 'text/javascript' }, body: worker },
     '/favicon.ico': { status: 204 },
   };
   const came: Came[] = [];
@@ -98,6 +100,6 @@ export async function startSetting(entryCode: string): Promise<Setting> {
 async function passOn(gatewayUrl: string, { url, headers, body }: Came): Promise<Act> {
   const kept = passedOn.flatMap((name) => (typeof headers[name] === 'string' ? [[name, headers[name]] as const] : []));
   const sent = { method: 'POST', headers: Object.fromEntries(kept), body: Buffer.from(body, 'latin1') };
-  const answer = await fetch(gatewayUrl + url, sent);
+  const answer = await fetch(gatewayUrl + url, { ...sent, redirect: 'manual' });
   return { status: answer.status, headers: Object.fromEntries(answer.headers), body: await answer.text() };
 }
