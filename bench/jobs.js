@@ -1,6 +1,6 @@
 /**
  * BullMQ's worker with the library in front of its handler, beside the bare worker, on one private Redis that keeps queue
- * and records: jobs a second with 32 at a time, each a millisecond of waiting, as a handler that asks another service.
+ * and records: jobs a second with 100 at a time, each a millisecond of waiting, as a handler that asks another service.
  */
 import { Redis } from 'ioredis';
 import { effort } from './harness/http.js';

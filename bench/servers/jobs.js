@@ -19,7 +19,7 @@ const queue = new Queue(`bench-${kind}`, { connection });
 const handler = () => scheduler.wait(1);
 const store = kind === 'library' ? redis(new Redis(url)) : undefined;
 const processJob = store === undefined ? handler : processor(handler, { store });
-const worker = new Worker(queue.name, processJob, { connection, concurrency: 32, autorun: false });
+const worker = new Worker(queue.name, processJob, { connection, concurrency: 100, autorun: false });
 await worker.waitUntilReady();
 
 let done = 0;
