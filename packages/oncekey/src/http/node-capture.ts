@@ -9,14 +9,15 @@ import type { ServerResponse } from 'node:http';
 import type { Clock } from '../core/clock.ts';
 import { isPromise, type MaybePromise } from '../core/maybe.ts';
 import { checkGiven, headLines, withoutNames, type GivenHeaders } from './node-head.ts';
-import { call, type Methods, type Piece } from './node-piece.ts';
+import { call, type Method, type Methods, type Piece } from './node-piece.ts';
 import { sendAnswer } from './node-send.ts';
 import type { HeadEdit, Send, Tape } from './seam.ts';
 import { warn } from './warn.ts';
 
 /** A response that is being taped. */
 export interface Captured extends ServerResponse {
-  oncekeyCapture: Capture;
+  /** Of the innermost protection, or of the one whose turn it is. */
+  oncekeyCapture?: Capture;
 }
 
 /** What becomes of one response: taped while `open`, complete but unsent while `held`, untouched when `through`. */
@@ -36,6 +37,8 @@ export class Capture {
   readonly #response: Captured;
   readonly #ask: CaptureAsk;
   readonly #before: ReturnType<ServerResponse['getHeaders']> | undefined;
+  /** The capture of another protection that stands around this one. */
+  readonly outer: Capture | undefined;
   /** The methods as they were found. */
   readonly found: Methods;
   readonly #taped: Methods;
@@ -59,7 +62,9 @@ export class Capture {
     this.#taped = taped;
     this.#before = response.getHeaderNames().length > 0 ? response.getHeaders() : undefined;
     const { writeHead, write, end, flushHeaders, destroy } = response as unknown as Methods;
-    this.found = { writeHead, write, end, flushHeaders, destroy };
+    const found = { writeHead, write, end, flushHeaders, destroy };
+    this.outer = response.oncekeyCapture;
+    this.found = this.outer === undefined ? found : seenBy(this.outer, found);
   }
 
   /** Whether the handler has sent the head as far as it knows, though it is kept here. */
@@ -266,6 +271,22 @@ export class Capture {
       this.passing = passing;
     }
   }
+}
+
+/** The methods as what `outer` sees of them: while one is called, it is that protection's turn. */
+function seenBy(outer: Capture, found: Methods): Methods {
+  const seen = (method: Method): Method =>
+    function (this: Captured, ...args) {
+      const inner = this.oncekeyCapture ?? outer;
+      this.oncekeyCapture = outer;
+      try {
+        return method.apply(this, args);
+      } finally {
+        this.oncekeyCapture = inner;
+      }
+    };
+  const all = Object.entries(found as Methods & Record<string, Method>);
+  return Object.fromEntries(all.map(([name, method]) => [name, seen(method)])) as unknown as Methods;
 }
 
 function headAlreadySent(): Error {

@@ -22,7 +22,7 @@ export function capture(response: ServerResponse, ask: CaptureAsk): Capture {
   methods.destroy = taped.destroy;
   Object.defineProperty(response, 'headersSent', headersSent);
   Object.defineProperty(response, 'writableEnded', writableEnded);
-  response.on('close', closed);
+  if (own.outer === undefined) response.on('close', closed);
   return own;
 }
 
@@ -76,11 +76,11 @@ function tapedDestroy(this: ServerResponse, error?: unknown): ServerResponse {
 }
 
 function closed(this: ServerResponse): void {
-  captureOf(this).lostReader();
+  for (let own: Capture | undefined = captureOf(this); own !== undefined; own = own.outer) own.lostReader();
 }
 
 function captureOf(response: ServerResponse): Capture {
-  return (response as Captured).oncekeyCapture;
+  return (response as Required<Captured>).oncekeyCapture;
 }
 
 function pieceOf(chunk: unknown, encoding: unknown, callback: unknown): Piece {
@@ -112,7 +112,10 @@ function told(name: 'headersSent' | 'writableEnded', kept: (own: Capture) => boo
   return {
     configurable: true,
     get(this: ServerResponse): unknown {
-      return kept(captureOf(this)) || Reflect.get(Object.getPrototypeOf(this) as object, name, this);
+      for (let own: Capture | undefined = captureOf(this); own !== undefined; own = own.outer) {
+        if (kept(own)) return true;
+      }
+      return Reflect.get(Object.getPrototypeOf(this) as object, name, this);
     },
   };
 }

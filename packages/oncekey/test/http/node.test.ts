@@ -406,6 +406,66 @@ describe('an owner that lost its lease', () => {
   });
 });
 
+describe('two protections on one way', () => {
+  const cases: Record<string, (response: ServerResponse) => unknown> = {
+    'a whole answer': (response) => response.writeHead(201, { 'x-a': '1' }).end('whole'),
+    chunks: (response) => {
+      response.write('one ');
+      setImmediate(() => response.end('two'));
+    },
+    'chunks with Content-Length': (response) => {
+      response.setHeader('Content-Length', 7);
+      response.write('one ');
+      response.write('two');
+      response.end();
+    },
+    'a piped file': (response) => createReadStream(here, { highWaterMark: 512 }).pipe(response),
+    'a head sent early': (response) => {
+      response.flushHeaders();
+      setImmediate(() => response.end('late'));
+    },
+  };
+
+  it.each(
+    Object.entries(cases).flatMap(([name, handler]) => [
+      [name, handler, memory()] as const,
+      [`${name}, asynchronous store`, handler, slow(memory())] as const,
+    ]),
+  )('each keeps its own record of %s', async (_, handler, store) => {
+    const around = idempotency({ store, scope: 'public', operation: 'outer' });
+    const within = idempotency({ store, scope: 'public', operation: 'inner' });
+    const bare = await serve((__, response) => void handler(response));
+    let runs = 0;
+    const inner = within((__, response) => {
+      runs++;
+      return handler(response);
+    });
+    const both = await serve(around(inner) as () => void);
+    const alone = await serve(inner as () => void);
+    const first = await send(both, { key: 'k' });
+    const plain = await send(bare, {});
+    expect([first.status, first.whole, first.body.equals(plain.body)]).toEqual([plain.status, true, true]);
+    expectReplay(first, await send(both, { key: 'k' }));
+    expectReplay(first, await send(alone, { key: 'k' }));
+    expect(runs).toBe(1);
+  });
+
+  it('find a tombstone each where the handler destroyed its answer', async () => {
+    const store = memory();
+    const within = idempotency({ store, scope: 'public', operation: 'inner' });
+    const inner = within((_, response) => {
+      response.write('half');
+      response.destroy();
+    });
+    const both = await serve(idempotency({ store, scope: 'public', operation: 'outer' })(inner) as () => void);
+    const alone = await serve(inner as () => void);
+    await send(both, { key: 'k' });
+    for (const port of [both, alone]) {
+      expect((await send(port, { key: 'k' })).body.toString()).toContain('idempotency_outcome_not_kept');
+    }
+  });
+});
+
 describe('observing', () => {
   it('never refuses, never changes an answer, and tells what it saw', async () => {
     const events: OnceEvent[] = [];
