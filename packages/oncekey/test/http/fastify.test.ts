@@ -220,6 +220,12 @@ describe('Fastify 5', () => {
     idempotency({ store: memory(), scope: ({ headers }) => headers.authorization });
     // @ts-expect-error a number is no scope
     idempotency({ store: memory(), scope: () => 1 });
+    // Both versions take the plugin, and its options by route, as their types say.
+    const [five, four] = [fastify(), fastify4()];
+    five.register(protect());
+    five.post('/', { config: { idempotency: { retentionMs: null } } }, () => 'x');
+    four.register(protect());
+    four.post('/', { config: { idempotency: false } }, () => 'x');
     expect(() => idempotency({ store: memory() } as never)).toThrow(/options\.scope/);
   });
 });
