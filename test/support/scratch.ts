@@ -28,10 +28,15 @@ export function scratch(): string {
   return folder;
 }
 
-/** Runs a program to its end; a code other than 0 is an answer, not an error. */
-export function run(program: string, args: readonly string[], folder: string): Promise<Ended> {
+/** Runs a program to its end; a code other than 0 is an answer, not an error. `env` is added to ours. */
+export function run(
+  program: string,
+  args: readonly string[],
+  folder: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ended> {
   return new Promise((resolve) => {
-    const options = { cwd: folder, maxBuffer: 64 * 1024 * 1024 };
+    const options = { cwd: folder, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, ...env } };
     execFile(program, args, options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
       resolve({ code, text: `${stdout}${stderr}` });
