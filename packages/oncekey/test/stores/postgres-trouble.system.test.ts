@@ -13,7 +13,7 @@ import { type FaultProxy, startFaultProxy } from '../../../../tools/servers/faul
 import { serverForFile } from '../../../../tools/servers/server-for-file.ts';
 import { startPostgres } from '../../../../tools/servers/postgres.ts';
 import { skipReason } from '../../../../tools/servers/stores-under-test.ts';
-import { type PostgresStore, postgres } from '../../src/stores/postgres.ts';
+import { type PostgresPool, type PostgresPoolClient, type PostgresStore, postgres } from '../../src/stores/postgres.ts';
 import { answerOf, askFor, idOf, inDatabase, newDatabase } from './postgres/setting.ts';
 
 const workerPath = fileURLToPath(new URL('postgres/worker.js', import.meta.url));
@@ -217,19 +217,19 @@ describe.skipIf(reason !== undefined)('postgres in trouble', () => {
     const forgetting = {
       totalCount: 0,
       query: (text: string, values: (string | null)[]) => pool.query<Record<string, unknown>>(text, values),
-      async connect() {
-        const client = await pool.connect();
-        return {
-          async query(asked: { text: string; values: (string | null)[]; name?: string }) {
+      connect(lent: Parameters<PostgresPool['connect']>[0]) {
+        pool.connect((error, client) => {
+          if (client === undefined) return lent(error, undefined);
+          const query: PostgresPoolClient['query'] = async (asked) => {
             try {
               return { rows: (await client.query<Record<string, unknown>>(asked)).rows };
             } finally {
               await client.query('DISCARD ALL');
               discarded++;
             }
-          },
-          release: (destroy?: boolean) => client.release(destroy),
-        };
+          };
+          lent(undefined, { query, release: (destroy) => client.release(destroy) });
+        });
       },
     };
     const pooled = postgres(forgetting);
