@@ -35,7 +35,7 @@ const rows: readonly (readonly [begins: string, row: Row])[] = [
   ['atomic/', { own: ['core/', 'atomic/'], libraries: [], node: true }],
   ['stores/cached.ts', { own: ['core/'], libraries: ['lru-cache'], node: true }],
   ['stores/', { own: ['core/'], libraries: [], node: true }],
-  ['http/', { own: ['core/', 'atomic/', 'http/', 'protocol.ts'], libraries: ['structured-headers'], node: true }],
+  ['http/', { own: ['core/', 'http/', 'protocol.ts'], libraries: ['structured-headers'], node: true }],
   [
     'testing/',
     {

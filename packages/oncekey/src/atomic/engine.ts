@@ -21,9 +21,9 @@ import { bindTo, claimIn, RolledBack, underWay } from './claim.ts';
 import type { AtomicDatabase } from './database.ts';
 import { TransactionWork } from './work.ts';
 
-/** An engine over the store and the database that holds its records. */
-export function createAtomicEngine(options: EngineOptions, db: AtomicDatabase<unknown>): Engine {
-  return new AtomicEngine(options, db);
+/** For the option `atomic` of HTTP entries: each request runs in a transaction of this database, which holds the store's records. */
+export function transactionsOf<Tx>(db: AtomicDatabase<Tx>): (parts: EngineOptions) => Engine {
+  return (parts) => new AtomicEngine(parts, db);
 }
 
 class AtomicEngine implements Engine {

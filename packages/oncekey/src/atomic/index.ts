@@ -6,6 +6,7 @@ export type { AtomicDatabase } from './database.ts';
 export type { Executor } from '../core/store.ts';
 export { drizzleDatabase, drizzleExecutor } from './drizzle.ts';
 export type { DrizzleDatabase, DrizzleOptions, DrizzleSql, DrizzleTransaction } from './drizzle.ts';
+export { transactionsOf } from './engine.ts';
 export { knexDatabase, knexExecutor } from './knex.ts';
 export type { KnexDatabase, KnexOptions, KnexTransaction } from './knex.ts';
 export { kyselyDatabase, kyselyExecutor } from './kysely.ts';

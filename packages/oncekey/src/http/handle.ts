@@ -4,7 +4,6 @@
  * With a synchronous store and a body that is already here no promise is made. It knows
  * no framework; an entry knows nothing of this.
  */
-import { createAtomicEngine } from '../atomic/engine.ts';
 import { createEngine, type Decision, type Engine, type Intent, type Ownership } from '../core/engine.ts';
 import { recordId } from '../core/key.ts';
 import { chain, type MaybePromise } from '../core/maybe.ts';
@@ -32,7 +31,7 @@ export function createProtocol(options: ProtocolOptions & { readonly store: Stor
   const { storeTimeoutMs, onEvent, clock } = settings;
   const parts = { store: options.store, storeTimeoutMs, clock, ...(onEvent && { onEvent }) };
   const { atomic } = options;
-  return new HttpProtocol(settings, atomic === undefined ? createEngine(parts) : createAtomicEngine(parts, atomic));
+  return new HttpProtocol(settings, atomic === undefined ? createEngine(parts) : atomic(parts));
 }
 
 /** A keyed request on its way through the checks. */

@@ -2,7 +2,7 @@
  * Every choice the HTTP protocol leaves to its user, with the default of the `safe`
  * profile. Profiles are sets of these options and nothing else (http/profiles.ts).
  */
-import type { AtomicDatabase } from '../atomic/database.ts';
+import type { Engine, EngineOptions } from '../core/engine.ts';
 import type { Clock } from '../core/clock.ts';
 import type { OnceEvent } from '../core/events.ts';
 import type { DurationMs, Store } from '../core/store.ts';
@@ -104,9 +104,10 @@ export interface ProtocolOptions {
   readonly mode?: 'enforce' | 'observe';
   /**
    * The user's own database, of which the store is a part: the handler finds its transaction in `currentWork().tx`, and
-   * the answer is committed with what was written there. A 5xx or a throw rolls back and releases. From `oncekey/atomic`.
+   * the answer is committed with what was written there. A 5xx or a throw rolls back and releases. What
+   * `transactionsOf(database)` of `oncekey/atomic` gives.
    */
-  readonly atomic?: AtomicDatabase<unknown>;
+  readonly atomic?: (parts: EngineOptions) => Engine;
   readonly onEvent?: (event: OnceEvent) => void;
   /** Hears what a handler threw when the protocol answers in its place; default: a process warning. */
   readonly onWorkError?: (error: unknown) => void;

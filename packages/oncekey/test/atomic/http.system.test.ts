@@ -4,7 +4,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startPostgres } from '../../../../tools/servers/postgres.ts';
 import { serverForFile } from '../../../../tools/servers/server-for-file.ts';
-import { pgDatabase } from '../../src/atomic/index.ts';
+import { pgDatabase, transactionsOf } from '../../src/atomic/index.ts';
 import { idempotency } from '../../src/http/express.ts';
 import { currentWork } from '../../src/index.ts';
 import { migrate, postgres } from '../../src/stores/postgres.ts';
@@ -29,7 +29,7 @@ const effects = async (name: string): Promise<number> =>
 async function app(then: (response: express.Response) => unknown) {
   number += 1;
   const name = `entry ${number}`;
-  const protect = idempotency({ store: postgres(pool), scope: 'public', atomic: pgDatabase(pool) });
+  const protect = idempotency({ store: postgres(pool), scope: 'public', atomic: transactionsOf(pgDatabase(pool)) });
   const port = await serve(
     express()
       .use(protect)
@@ -94,7 +94,7 @@ test('another body under the same key is refused and changes nothing', async () 
 
 test('a database that is gone is a 503, and nothing ran', async () => {
   const gone = new pg.Pool({ connectionString: 'postgres://postgres@127.0.0.1:1/postgres' });
-  const protect = idempotency({ store: postgres(gone), scope: 'public', atomic: pgDatabase(gone) });
+  const protect = idempotency({ store: postgres(gone), scope: 'public', atomic: transactionsOf(pgDatabase(gone)) });
   let runs = 0;
   const port = await serve(
     express()
