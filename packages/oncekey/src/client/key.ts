@@ -24,7 +24,7 @@ export function hexOf(bytes: Uint8Array): string {
 export function usableKey(key: unknown): string {
   const usable = typeof key === 'string' && /^[ -~]{1,255}$/.test(key) && key.trim() !== '' && !emptied.has(key);
   if (usable) return key;
-  throw unusable(key, 'give 1 to 255 printable ASCII characters, and not the text of an empty variable');
+  throw unusable(key, 'give 1 to 255 printable ASCII characters');
 }
 
 /** The key in a header's value: `"k"` is `k`. */
@@ -37,7 +37,7 @@ export function readKeyValue(value: string): string {
 export function writeKeyValue(key: string, host: string, bareHosts: readonly string[]): string {
   if (!bareHosts.includes(host) && !bareHosts.includes('*')) return `"${key.replace(/["\\]/g, '\\$&')}"`;
   if (!/[\s,;"]/.test(key)) return key;
-  throw unusable(key, 'without quotes it must have no space, comma, semicolon or quote');
+  throw unusable(key, 'bare it must have no space, quote or separator');
 }
 
 function unusable(key: unknown, reason: string): ClientError {

@@ -10,6 +10,8 @@ export interface Box {
   readonly settings: OutboxSettings;
   /** Ids that this instance is sending now. */
   readonly sending: Set<string>;
+  /** The lane at which the last pass gave up; the next one begins behind it, so that no lane starves. */
+  resumeAfter: string | null;
   /** How long the server answers for a key, as far as is known. */
   retentionMs: number;
   /** Tells subscribers that something is otherwise, and the user what. */

@@ -1,7 +1,7 @@
 /**
  * Drains the outbox: lane by lane in order, several lanes at a time, as long as something
- * moves. It holds a handful of entries in memory however many there are. When nobody can be
- * reached it stops trying lane after lane; a lane whose own requests fail stops only itself.
+ * moves. It holds a handful of entries in memory however many there are. When nobody is there
+ * it stops trying lane after lane; a lane whose own requests fail stops only itself.
  */
 import { retentionNote, stepLane } from './step.ts';
 import type { Box } from './box.ts';
@@ -24,12 +24,12 @@ export interface Drainer {
 interface Pass {
   moved: boolean;
   nextMs: number | null;
-  /** Requests in a row that reached nobody. */
-  unreachable: number;
+  /** Requests in a row that met what other lanes would meet, too: no network, a server that is away. */
+  shared: number;
 }
 
 const lanesAtOnce = 100;
-const unreachableMax = 3;
+const sharedMax = 3;
 
 /** A drainer for the box. */
 export function createDrainer(box: Box): Drainer {
@@ -109,7 +109,7 @@ async function passes(box: Box, held: Held): Promise<number | null> {
   box.retentionMs = Number((await storage.note(retentionNote)) ?? box.retentionMs);
   for (;;) {
     const seen = await passOnce(box, held);
-    if (seen.moved && held.valid() && seen.unreachable < unreachableMax) continue;
+    if (seen.moved && held.valid() && seen.shared < sharedMax) continue;
     if (held.valid()) await prune(box);
     return seen.nextMs;
   }
@@ -117,13 +117,15 @@ async function passes(box: Box, held: Held): Promise<number | null> {
 
 async function passOnce(box: Box, held: Held): Promise<Pass> {
   const { storage, concurrency } = box.settings;
-  const seen: Pass = { moved: false, nextMs: null, unreachable: 0 };
+  const seen: Pass = { moved: false, nextMs: null, shared: 0 };
   const under = new Set<Promise<void>>();
-  const goesOn = (): boolean => held.valid() && seen.unreachable < unreachableMax;
-  for (let after: string | null = null; ;) {
+  const goesOn = (): boolean => held.valid() && seen.shared < sharedMax;
+  const from = box.resumeAfter;
+  for (let after = from; ;) {
     const lanes: string[] = await storage.lanes(after, lanesAtOnce);
     for (const lane of lanes) {
       if (!goesOn()) break;
+      box.resumeAfter = lane;
       const work: Promise<void> = drainLane(box, lane, held, seen).finally(() => under.delete(work));
       under.add(work);
       if (under.size >= concurrency) await Promise.race(under);
@@ -132,20 +134,25 @@ async function passOnce(box: Box, held: Held): Promise<Pass> {
     if (lanes.length < lanesAtOnce || !goesOn()) break;
   }
   await Promise.all(under);
+  if (seen.shared < sharedMax) {
+    box.resumeAfter = null;
+    // The lanes before the one at which it began are still to be looked at.
+    seen.moved ||= from !== null;
+  }
   return seen;
 }
 
 async function drainLane(box: Box, lane: string, held: Held, seen: Pass): Promise<void> {
   try {
     for (;;) {
-      if (!held.valid() || seen.unreachable >= unreachableMax) return;
+      if (!held.valid() || seen.shared >= sharedMax) return;
       const step = await stepLane(box, lane, held);
       if (step.kind === 'moved') {
         seen.moved = true;
-        seen.unreachable = 0;
+        seen.shared = 0;
         continue;
       }
-      if (step.unreachable) seen.unreachable += 1;
+      if (step.shared) seen.shared += 1;
       if (step.untilMs !== null) seen.nextMs = Math.min(seen.nextMs ?? step.untilMs, step.untilMs);
       return;
     }

@@ -77,7 +77,7 @@ export interface EntryData {
   readonly addedAtMs: number;
   /** How often it was sent with this key; raised before each sending. */
   readonly sends: number;
-  /** Answers that asked for another try. */
+  /** Answers 500 with this key. */
   readonly refusals: number;
   readonly dueAtMs: number;
   readonly firstSentAtMs: number | null;

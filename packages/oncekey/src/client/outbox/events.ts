@@ -14,7 +14,7 @@ export type OutboxEvent =
   | { readonly kind: 'drain-failed'; readonly error: unknown };
 
 /**
- * `unreachable`: no answer. `captive`: an answer, but not the server's. `busy`: the server asks to come again.
- * `failing`: a server error. `credentials`: 401 or 407.
+ * `unreachable`: no answer. `captive`: an answer, but not the server's. `busy`: the server is busy or away.
+ * `failing`: a 500. `credentials`: 401 or 407.
  */
 export type LaterReason = 'unreachable' | 'captive' | 'busy' | 'failing' | 'credentials';

@@ -41,9 +41,11 @@ export async function judge(settings: OutboxSettings, entry: Entry, answer: Answ
   return stopped(entry, answer, code);
 }
 
+/** Only a 500 may be the entry's own fault; the rest says that the server is busy or away, and that passes. */
 function laterAfter(status: number): Judgement {
-  const busy = status === 409 || status === 429 || status === 503;
-  return { kind: 'later', why: busy ? 'busy' : 'failing', counts: status !== 409 && status !== 429 };
+  return status === 500
+    ? { kind: 'later', why: 'failing', counts: true }
+    : { kind: 'later', why: 'busy', counts: false };
 }
 
 function stopped(entry: Entry, answer: Answer, code: string | undefined): Judgement {

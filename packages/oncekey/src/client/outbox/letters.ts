@@ -116,6 +116,6 @@ function wrongState({ id, state, sends }: Entry): ClientError {
 }
 
 function effectUnknown(id: string): ClientError {
-  const message = `the entry ${id} may have taken effect: settle or discard it, or pass evenIfItTookEffect`;
+  const message = `the entry ${id} may have taken effect; look, then settle it`;
   return new ClientError('effect_unknown', message, { id });
 }

@@ -63,6 +63,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const box: Box = {
     settings,
     sending: new Set(),
+    resumeAfter: null,
     retentionMs: settings.retentionMs,
     tell(event) {
       snapshots.changed();

@@ -42,7 +42,7 @@ export interface OutboxOptions extends Partial<BackoffRules> {
   readonly intervalMs?: number;
   /** How long a drain may be silent before another tab or process takes over; default 10,000. */
   readonly leaseMs?: number;
-  /** Answers that ask for another try, until the entry stops; default 12. Not counted: no answer, 429, in progress, 401. */
+  /** How often a server may answer an entry with 500, until it stops; default 12. A server that is busy or away never counts. */
   readonly maxRefusals?: number;
   /** Unfinished entries; default 10,000. */
   readonly maxEntries?: number;

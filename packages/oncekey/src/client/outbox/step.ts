@@ -16,13 +16,16 @@ import { credentialsFor, sendEntry } from './send.ts';
 import type { Held } from './turn.ts';
 import { freeze, refsOf, type ServerId } from './template.ts';
 
-/** `moved`: look again; `rest`: nothing to do in this lane before `untilMs` (null: until something else happens). */
+/**
+ * `moved`: look again; `rest`: nothing to do in this lane before `untilMs` (null: until something else happens).
+ * `shared`: what stopped it would stop other lanes, too.
+ */
 export type Step =
   | { readonly kind: 'moved' }
-  | { readonly kind: 'rest'; readonly untilMs: number | null; readonly unreachable: boolean };
+  | { readonly kind: 'rest'; readonly untilMs: number | null; readonly shared: boolean };
 
 const moved: Step = { kind: 'moved' };
-const idle: Step = { kind: 'rest', untilMs: null, unreachable: false };
+const idle: Step = { kind: 'rest', untilMs: null, shared: false };
 
 /** Where the server's advertised retention is noted, in milliseconds. */
 export const retentionNote = 'retention';
@@ -48,7 +51,7 @@ async function stepEntry(box: Box, entry: Entry, held: Held): Promise<Step> {
   const nowMs = clock.nowMs();
   // A wait that is longer than any we make was written before the clock was set back.
   const waits = entry.dueAtMs > nowMs && entry.dueAtMs - nowMs <= maxDelayMs + maxRetryAfterMs;
-  if (waits) return { kind: 'rest', untilMs: entry.dueAtMs, unreachable: false };
+  if (waits) return { kind: 'rest', untilMs: entry.dueAtMs, shared: false };
   if (entry.firstSentAtMs !== null && nowMs - entry.firstSentAtMs > box.retentionMs - attemptTimeoutMs) {
     const detail = 'the server no longer remembers its key';
     await bury(box, entry, { reason: 'too_old', effect: 'unknown', detail });
@@ -152,7 +155,7 @@ async function later(
   const dueAtMs = settings.clock.nowMs() + delayMs;
   await keep(box, entry, { refusals, dueAtMs });
   box.tell({ kind: 'later', id: entry.id, why, delayMs });
-  return { kind: 'rest', untilMs: dueAtMs, unreachable: why === 'unreachable' || why === 'captive' };
+  return { kind: 'rest', untilMs: dueAtMs, shared: why !== 'failing' };
 }
 
 async function noteRetention(box: Box, answer: Answer): Promise<void> {

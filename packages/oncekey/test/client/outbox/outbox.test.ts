@@ -232,14 +232,36 @@ describe('what fails', () => {
     expect(server.made).toHaveLength(1);
   });
 
-  test('a server that fails again and again is given up, being offline is not', async () => {
+  test('a server that fails again and again is given up; being offline, or a server that is away, is not', async () => {
     const server = await api();
-    server.trouble = (index) => (index < 4 ? 'cut' : { status: 502 });
+    server.trouble = (index) => (index < 4 ? 'cut' : { status: index < 9 ? 503 : 500 });
     const { outbox } = open({ maxRefusals: 3 });
     const { id } = await outbox.add({ url: `${server.url}/x`, json: {} });
     await outbox.drained();
     expect(await reasons(outbox)).toEqual([[id, 'gave_up', 'unknown']]);
-    expect(server.came).toHaveLength(7);
+    expect(server.came).toHaveLength(12);
+  });
+
+  test('a server that is away is not asked once for each lane', async () => {
+    const server = await api();
+    server.trouble = () => ({ status: 503, headers: { 'retry-after': '60' } });
+    const { outbox } = open({ concurrency: 1 });
+    for (let n = 0; n < 20; n += 1) await outbox.add({ lane: `${n}`, url: `${server.url}/x`, json: n });
+    await outbox.drain();
+    expect(server.came).toHaveLength(3);
+  });
+
+  test('lanes whose requests never arrive starve no other lane', async () => {
+    const server = await api();
+    server.trouble = (_index, path) => (path === '/cursed' ? 'cut' : undefined);
+    const { outbox } = open({ concurrency: 1 });
+    for (const lane of ['a', 'b', 'c', 'd']) await outbox.add({ lane, url: `${server.url}/cursed`, json: lane });
+    await outbox.add({ id: 'fine', lane: 'z', url: `${server.url}/x`, json: 1 });
+    const drainAndLook = async () => {
+      await outbox.drain();
+      return (await outbox.read('fine'))?.state;
+    };
+    await expect.poll(drainAndLook).toBe('done');
   });
 
   test('one older than the server’s retention stops and asks; sent again only when told so', async () => {
