@@ -1,6 +1,7 @@
 /**
  * The guides' blocks that want a database (`postgres` or `mysql` after the language) run on a real one, each in a
- * database of its own that has the table `orders` and the records' tables; `orms` adds the libraries that stand outside.
+ * database of its own that has the table `orders` and the records' tables; `orms` and `recipes` tell whose
+ * libraries, which stand outside.
  */
 import { join } from 'node:path';
 import mysql2 from 'mysql2/promise';
@@ -31,8 +32,12 @@ const folder = scratch();
 let compiled: Ended;
 
 beforeAll(async () => {
-  const { folder: orms } = await outside('orms');
-  writeExamples(folder, examples, [join(orms, 'node_modules')]);
+  const groups = await Promise.all([outside('orms'), outside('recipes')]);
+  writeExamples(
+    folder,
+    examples,
+    groups.map((group) => join(group.folder, 'node_modules')),
+  );
   compiled = await compileExamples(folder);
 }, 300_000);
 

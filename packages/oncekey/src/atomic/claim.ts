@@ -30,8 +30,13 @@ export const underWay: Told & { readonly kind: 'in-progress' } = {
 
 /** The store's records in the transaction. Throws a TypeError for a store that has no transactions to share. */
 export function bindTo(store: Store, execute: Executor): Bound {
-  if (store.bind !== undefined) return store.bind(execute);
-  throw new TypeError(`the ${store.name} store cannot share a transaction; use postgres, mysql or sqlite`);
+  return binderOf(store)(execute);
+}
+
+/** What binds the store to a transaction. Throws a TypeError for a store that has no transactions to share. */
+export function binderOf(store: Store): (execute: Executor) => Bound {
+  if (store.bind !== undefined) return store.bind.bind(store);
+  throw new TypeError(`atomic: the ${store.name} store cannot share a transaction; use postgres, mysql or sqlite`);
 }
 
 /** The attempt that was granted. Throws {@link RolledBack} when it was not. */

@@ -25,7 +25,7 @@ interface Wrapped {
   readonly original?: unknown;
 }
 
-/** Whether to run the transaction again. */
+/** Whether to run the transaction again: the error, or what it wraps up to three deep, is a conflict. For an `AtomicDatabase` of your own. */
 export function isConflict(error: unknown): boolean {
   let one = error as Wrapped | null | undefined;
   for (let depth = 0; depth < 4 && typeof one === 'object' && one !== null; depth++) {

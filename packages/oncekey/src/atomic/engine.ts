@@ -17,13 +17,19 @@ import {
 import { pause } from '../core/guard.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RecordId } from '../core/store.ts';
-import { bindTo, claimIn, RolledBack, underWay } from './claim.ts';
+import { binderOf, bindTo, claimIn, RolledBack, underWay } from './claim.ts';
 import type { AtomicDatabase } from './database.ts';
 import { TransactionWork } from './work.ts';
 
-/** For the option `atomic` of HTTP entries: each request runs in a transaction of this database, which holds the store's records. */
+/**
+ * For the option `atomic` of HTTP entries: each request runs in a transaction of this database, which holds the store's
+ * records. With a store that has no transactions to share, making the entry throws a TypeError.
+ */
 export function transactionsOf<Tx>(db: AtomicDatabase<Tx>): (parts: EngineOptions) => Engine {
-  return (parts) => new AtomicEngine(parts, db);
+  return (parts) => {
+    binderOf(parts.store);
+    return new AtomicEngine(parts, db);
+  };
 }
 
 class AtomicEngine implements Engine {

@@ -4,6 +4,7 @@
  */
 export type { AtomicDatabase } from './database.ts';
 export type { Executor } from '../core/store.ts';
+export { isConflict } from './conflict.ts';
 export { drizzleDatabase, drizzleExecutor } from './drizzle.ts';
 export type { DrizzleDatabase, DrizzleOptions, DrizzleSql, DrizzleTransaction } from './drizzle.ts';
 export { transactionsOf } from './engine.ts';
