@@ -143,6 +143,8 @@ export const leaseCases: readonly HttpCaseDefinition[] = [
       );
       const late = app.ask();
       refused(await app.settled(), 409, 'idempotency_outcome_unknown');
+      // The store's clock is first to know that the lease is over; until the owner knows it as well he may complete.
+      await pause(shortMs);
       held.open();
       // The silent owner is told what everybody is told.
       refused(await late, 409, 'idempotency_outcome_unknown');
