@@ -32,7 +32,7 @@ forStores(allStores, (name, stand) => {
       const planned: Fault = { call, fault, ...(error !== undefined && { error }) };
       const store = faulty(opened.store, [planned]);
       const ask = { key: `${name}-${fault}-${word}-${call}`, effects: effects.path, leaseMs, step: true };
-      const first = await new Charges(store, { storeTimeoutMs: 200 }).charge(ask);
+      const first = await new Charges(store, { storeTimeoutMs: 1000 }).charge(ask);
       // The round without a fault ends the loop: one call more than the work makes.
       calls = Math.max(calls, call <= store.calls() ? call : 0);
       attempts += 1;

@@ -40,25 +40,31 @@ export interface Frozen {
   readonly body: null | { readonly text: string } | { readonly base64: string };
 }
 
-const tag = newKey().replaceAll('-', '');
-// A whole JSON value, but not a property's name; or a placeholder anywhere.
-const anywhere = new RegExp(`ref\\.${tag}\\.([0-9a-f]+)\\.`, 'g');
-const wholeValue = new RegExp(`(?<!\\\\)"ref\\.${tag}\\.([0-9a-f]+)\\."(?!:)|ref\\.${tag}\\.([0-9a-f]+)\\.`, 'g');
+let tag = '';
+
+// Made at first use: workers allow no random numbers while a module loads.
+function mark(): string {
+  tag ||= newKey().replaceAll('-', '');
+  return `ref.${tag}.`;
+}
 
 /**
  * A placeholder for the server's id of the entry `id`: put it into the path, the query, a header or the body of a later
  * entry. As a whole JSON value it becomes a number where the id is one. It is text of this process: do not store it.
  */
 export function ref(id: string): string {
-  return `ref.${tag}.${hexOf(new TextEncoder().encode(id))}.`;
+  return `${mark()}${hexOf(new TextEncoder().encode(id))}.`;
 }
 
 /** Takes text apart at its placeholders. */
 export function parseText(text: string, place: Place): Text {
-  if (!text.includes(`ref.${tag}.`)) return text;
+  if (!text.includes(mark())) return text;
+  const anywhere = `ref\\.${tag}\\.([0-9a-f]+)\\.`;
+  // A whole JSON value, but not a property's name; or a placeholder anywhere.
+  const wholeValue = `(?<!\\\\)"${anywhere}"(?!:)|${anywhere}`;
   const parts: (string | Placeholder)[] = [];
   let at = 0;
-  for (const found of text.matchAll(place === 'json' ? wholeValue : anywhere)) {
+  for (const found of text.matchAll(new RegExp(place === 'json' ? wholeValue : anywhere, 'g'))) {
     if (found.index > at) parts.push(text.slice(at, found.index));
     const inText = place === 'json' && !found[0].startsWith('"');
     parts.push({ ref: idOf(found[1] ?? found[2] ?? ''), in: inText ? 'json-text' : place });

@@ -1,11 +1,12 @@
 /**
  * The suite that every runtime runs from one bundle: the store contract on the memory
- * store, the core, and the entries for fetch and Hono. It prints what happened as one line of JSON, so
+ * store, the core, the entries for fetch and Hono, and the client. It prints what happened as one line of JSON, so
  * that the test that started the runtime can tell.
  */
 import { memory } from '../../../src/stores/memory.ts';
 import { storeContract, virtualClock } from '../../../src/testing/index.ts';
 import { coreCases } from './core-cases.ts';
+import { clientCases } from './client-cases.ts';
 import { fetchCases } from './fetch-cases.ts';
 
 /** One thing that has to hold; rejects when it does not. */
@@ -24,7 +25,7 @@ export interface SuiteReport {
 /** Runs every case, one after the other. */
 export async function runSuite(): Promise<SuiteReport> {
   const failed: string[] = [];
-  const cases = [...contractCases(), ...coreCases, ...fetchCases];
+  const cases = [...contractCases(), ...coreCases, ...fetchCases, ...clientCases];
   for (const { id, run } of cases) {
     try {
       await run();
