@@ -83,6 +83,7 @@ interface Wrapped {
   readonly errno?: unknown;
   readonly cause?: unknown;
   readonly driverError?: unknown;
+  readonly original?: unknown;
 }
 
 // Libraries wrap the driver's errors.
@@ -90,7 +91,7 @@ function isTaken(error: unknown): boolean {
   let one = error as Wrapped | null | undefined;
   for (let depth = 0; depth < 4 && typeof one === 'object' && one !== null; depth++) {
     if (taken.has(one.errno)) return true;
-    one = (one.cause ?? one.driverError) as Wrapped | undefined;
+    one = (one.cause ?? one.driverError ?? one.original) as Wrapped | undefined;
   }
   return false;
 }
