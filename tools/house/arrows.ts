@@ -63,6 +63,7 @@ const sharedByStores: readonly string[] = [
   'stores/stored-form/',
   'stores/wrapped/',
   'stores/coalesce.ts',
+  'stores/whole-store.ts',
 ];
 
 /** Import arrows of the library that point the wrong way. */

@@ -7,32 +7,12 @@
  */
 import { resolve as resolvePath } from 'node:path';
 import { systemClock, type Clock } from '../core/clock.ts';
-import type {
-  ClaimAnswer,
-  ClaimAsk,
-  CompleteAnswer,
-  CompleteAsk,
-  DurationMs,
-  EraseAnswer,
-  ExtendAnswer,
-  ListAsk,
-  ListPage,
-  Note,
-  RecordId,
-  ReleaseAnswer,
-  ResolveAnswer,
-  ResolveAsk,
-  SavedStep,
-  SaveStepAnswer,
-  Store,
-  StoredRecord,
-  SweepAnswer,
-  Token,
-} from '../core/store.ts';
+import type { Store } from '../core/store.ts';
 import { erase, list, resolve } from './in-process/operating.ts';
 import { claim, complete, extend, release, saveStep } from './in-process/ownership.ts';
 import { note, put, read, sweep } from './in-process/upkeep.ts';
 import { RecordFile } from './json-file/record-file.ts';
+import type { WholeStore } from './whole-store.ts';
 
 export { registryFingerprint, registryRecordId } from './json-file/registry-id.ts';
 
@@ -43,23 +23,7 @@ export interface JsonFileOptions {
 }
 
 /** {@link Store} with promises and with all that is optional. */
-export interface JsonFileStore extends Store {
-  claim(ask: ClaimAsk): Promise<ClaimAnswer>;
-  extend(id: RecordId, token: Token, leaseMs: number): Promise<ExtendAnswer>;
-  complete(ask: CompleteAsk): Promise<CompleteAnswer>;
-  release(id: RecordId, token: Token, keepMs: DurationMs): Promise<ReleaseAnswer>;
-  read(id: RecordId): Promise<StoredRecord | undefined>;
-  saveStep(id: RecordId, token: Token, step: SavedStep): Promise<SaveStepAnswer>;
-  put(record: StoredRecord): Promise<{ readonly kind: 'put' | 'kept' }>;
-  note(notes: readonly Note[]): Promise<void>;
-  list(ask: ListAsk): Promise<ListPage>;
-  resolve(ask: ResolveAsk): Promise<ResolveAnswer>;
-  erase(id: RecordId, keepMs: DurationMs): Promise<EraseAnswer>;
-  sweep(limit: number): Promise<SweepAnswer>;
-  watch(id: RecordId, changed: () => void): () => void;
-  check(): Promise<void>;
-  close(): Promise<void>;
-}
+export type JsonFileStore = WholeStore & Required<Pick<Store, 'watch'>>;
 
 /**
  * A store in a JSON file, made with its folder at the first call when it is missing. The first call also holds the file

@@ -6,29 +6,7 @@
  * replica; a primary that fails over to an asynchronous replica may lose the last records; an
  * outcome and all steps of a record must fit into max_allowed_packet.
  */
-import type {
-  ClaimAnswer,
-  ClaimAsk,
-  CompleteAnswer,
-  CompleteAsk,
-  DurationMs,
-  EraseAnswer,
-  Executor,
-  ExtendAnswer,
-  ListAsk,
-  ListPage,
-  Note,
-  RecordId,
-  ReleaseAnswer,
-  ResolveAnswer,
-  ResolveAsk,
-  SavedStep,
-  SaveStepAnswer,
-  Store,
-  StoredRecord,
-  SweepAnswer,
-  Token,
-} from '../core/store.ts';
+import type { ClaimAsk, Note, Store, SweepAnswer } from '../core/store.ts';
 import { checkListLimit } from './in-process/record-rules.ts';
 import { Access } from './mysql/access.ts';
 import { bind } from './mysql/binding.ts';
@@ -38,6 +16,7 @@ import { erase, noteAll, put, resolve, sweep } from './mysql/operating.ts';
 import { release, saveStep } from './mysql/ownership.ts';
 import { listRecords } from './mysql/reading.ts';
 import { type TableOptions, tableNames } from './mysql/names.ts';
+import type { WholeStore } from './whole-store.ts';
 
 export type { MysqlConnection, MysqlPool, MysqlRunner, MysqlStatement, MysqlValue } from './mysql/client.ts';
 export type { TableOptions } from './mysql/names.ts';
@@ -50,24 +29,7 @@ export interface MysqlOptions extends TableOptions {
 }
 
 /** {@link Store} with promises and with all that is optional. */
-export interface MysqlStore extends Store {
-  claim(ask: ClaimAsk): Promise<ClaimAnswer>;
-  extend(id: RecordId, token: Token, leaseMs: number): Promise<ExtendAnswer>;
-  complete(ask: CompleteAsk): Promise<CompleteAnswer>;
-  release(id: RecordId, token: Token, keepMs: DurationMs): Promise<ReleaseAnswer>;
-  read(id: RecordId): Promise<StoredRecord | undefined>;
-  saveStep(id: RecordId, token: Token, step: SavedStep): Promise<SaveStepAnswer>;
-  put(record: StoredRecord): Promise<{ readonly kind: 'put' | 'kept' }>;
-  note(notes: readonly Note[]): Promise<void>;
-  list(ask: ListAsk): Promise<ListPage>;
-  resolve(ask: ResolveAsk): Promise<ResolveAnswer>;
-  erase(id: RecordId, keepMs: DurationMs): Promise<EraseAnswer>;
-  sweep(limit: number): Promise<SweepAnswer>;
-  watch(id: RecordId, changed: () => void): () => void;
-  check(): Promise<void>;
-  close(): Promise<void>;
-  bind(execute: Executor): Pick<Store, 'claim' | 'complete' | 'read'>;
-}
+export type MysqlStore = WholeStore & Required<Pick<Store, 'watch' | 'bind'>>;
 
 /** Removing and noting are cut into transactions of so many records. */
 const recordsAtOnce = 500;

@@ -5,29 +5,7 @@
  * clock. Calls that arrive while others are under way go together in one statement. Steps
  * live in the record's row: many large ones are written again at each save.
  */
-import type {
-  ClaimAnswer,
-  ClaimAsk,
-  CompleteAnswer,
-  CompleteAsk,
-  DurationMs,
-  EraseAnswer,
-  Executor,
-  ExtendAnswer,
-  ListAsk,
-  ListPage,
-  Note,
-  RecordId,
-  ReleaseAnswer,
-  ResolveAnswer,
-  ResolveAsk,
-  SavedStep,
-  SaveStepAnswer,
-  Store,
-  StoredRecord,
-  SweepAnswer,
-  Token,
-} from '../core/store.ts';
+import type { ClaimAsk, RecordId, Store } from '../core/store.ts';
 import { type BatchEntry, type CoalesceOptions, coalesce } from './coalesce.ts';
 import { checkListLimit } from './in-process/record-rules.ts';
 import { bindTo } from './postgres/binding.ts';
@@ -51,6 +29,7 @@ import { listPage, readAll, readStatement } from './postgres/reading.ts';
 import { type Server, serverOf } from './postgres/server.ts';
 import { Sweeper } from './postgres/sweep.ts';
 import { Watching } from './postgres/watching.ts';
+import type { WholeStore } from './whole-store.ts';
 
 export type {
   PostgresClient,
@@ -76,24 +55,7 @@ export interface PostgresOptions extends TableOptions {
 }
 
 /** {@link Store} with promises and with all that is optional. */
-export interface PostgresStore extends Store {
-  claim(ask: ClaimAsk): Promise<ClaimAnswer>;
-  extend(id: RecordId, token: Token, leaseMs: number): Promise<ExtendAnswer>;
-  complete(ask: CompleteAsk): Promise<CompleteAnswer>;
-  release(id: RecordId, token: Token, keepMs: DurationMs): Promise<ReleaseAnswer>;
-  read(id: RecordId): Promise<StoredRecord | undefined>;
-  saveStep(id: RecordId, token: Token, step: SavedStep): Promise<SaveStepAnswer>;
-  put(record: StoredRecord): Promise<{ readonly kind: 'put' | 'kept' }>;
-  note(notes: readonly Note[]): Promise<void>;
-  list(ask: ListAsk): Promise<ListPage>;
-  resolve(ask: ResolveAsk): Promise<ResolveAnswer>;
-  erase(id: RecordId, keepMs: DurationMs): Promise<EraseAnswer>;
-  sweep(limit: number): Promise<SweepAnswer>;
-  watch(id: RecordId, changed: () => void): () => void;
-  check(): Promise<void>;
-  close(): Promise<void>;
-  bind(execute: Executor): Pick<Store, 'claim' | 'complete' | 'read'>;
-}
+export type PostgresStore = WholeStore & Required<Pick<Store, 'watch' | 'bind'>>;
 
 /**
  * A store in the tables that `migrate` (or the DDL in `schema`) has made. `client` is a pool of `pg`, the tag of

@@ -4,28 +4,7 @@
  * What it cannot keep: replication is asynchronous, so a failover can lose the last writes,
  * and with them a claim or an outcome (I5); put it in front of a durable store where that matters.
  */
-import type {
-  ClaimAnswer,
-  ClaimAsk,
-  CompleteAnswer,
-  CompleteAsk,
-  DurationMs,
-  EraseAnswer,
-  ExtendAnswer,
-  ListAsk,
-  ListPage,
-  Note,
-  RecordId,
-  ReleaseAnswer,
-  ResolveAnswer,
-  ResolveAsk,
-  SavedStep,
-  SaveStepAnswer,
-  Store,
-  StoredRecord,
-  SweepAnswer,
-  Token,
-} from '../core/store.ts';
+import type { RecordId } from '../core/store.ts';
 import { Calls } from './redis/calls.ts';
 import { checkServers } from './redis/check.ts';
 import type { RedisClient } from './redis/client.ts';
@@ -34,6 +13,7 @@ import { list } from './redis/listing.ts';
 import { erase, look, note, put, resolve } from './redis/operating.ts';
 import { claim, complete, extend, read, release, saveStep } from './redis/ownership.ts';
 import { Messages } from './redis/messages.ts';
+import type { WholeStore } from './whole-store.ts';
 
 export type * from './redis/client.ts';
 
@@ -48,22 +28,7 @@ export interface RedisOptions {
 }
 
 /** {@link Store} with promises and with all that is optional; `watch` is there unless the client is a cluster's. */
-export interface RedisStore extends Store {
-  claim(ask: ClaimAsk): Promise<ClaimAnswer>;
-  extend(id: RecordId, token: Token, leaseMs: number): Promise<ExtendAnswer>;
-  complete(ask: CompleteAsk): Promise<CompleteAnswer>;
-  release(id: RecordId, token: Token, keepMs: DurationMs): Promise<ReleaseAnswer>;
-  read(id: RecordId): Promise<StoredRecord | undefined>;
-  saveStep(id: RecordId, token: Token, step: SavedStep): Promise<SaveStepAnswer>;
-  put(record: StoredRecord): Promise<{ readonly kind: 'put' | 'kept' }>;
-  note(notes: readonly Note[]): Promise<void>;
-  list(ask: ListAsk): Promise<ListPage>;
-  resolve(ask: ResolveAsk): Promise<ResolveAnswer>;
-  erase(id: RecordId, keepMs: DurationMs): Promise<EraseAnswer>;
-  sweep(limit: number): Promise<SweepAnswer>;
-  check(): Promise<void>;
-  close(): Promise<void>;
-}
+export type RedisStore = WholeStore;
 
 /**
  * A store on the user's client of ioredis, iovalkey or node-redis, alone, through Sentinel or as a Cluster; it is never

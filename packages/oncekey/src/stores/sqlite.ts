@@ -5,29 +5,7 @@
  * must agree about them: one machine, one clock, and no file on a network file system.
  */
 import { type Clock, systemClock } from '../core/clock.ts';
-import type {
-  ClaimAnswer,
-  ClaimAsk,
-  CompleteAnswer,
-  CompleteAsk,
-  DurationMs,
-  EraseAnswer,
-  Executor,
-  ExtendAnswer,
-  ListAsk,
-  ListPage,
-  Note,
-  RecordId,
-  ReleaseAnswer,
-  ResolveAnswer,
-  ResolveAsk,
-  SavedStep,
-  SaveStepAnswer,
-  Store,
-  StoredRecord,
-  SweepAnswer,
-  Token,
-} from '../core/store.ts';
+import type { ListAsk, ListPage, Note, Store, SweepAnswer } from '../core/store.ts';
 import { checkListLimit } from './in-process/record-rules.ts';
 import { Watchers } from './in-process/watchers.ts';
 import { bind } from './sqlite/binding.ts';
@@ -37,6 +15,7 @@ import { erase, note, put, resolve, sweep } from './sqlite/operating.ts';
 import { claim, complete, extend, lookAtClaim, release, saveStep } from './sqlite/ownership.ts';
 import { CallQueue } from './sqlite/queue.ts';
 import { listPage, listSlice, readRecord } from './sqlite/reading.ts';
+import type { WholeStore } from './whole-store.ts';
 
 export type { SqliteHandle, SqliteStatement, SqliteValue, Synchronous } from './sqlite/driver.ts';
 export { migrate, schema } from './sqlite/schema.ts';
@@ -52,24 +31,7 @@ export interface SqliteOptions {
 }
 
 /** {@link Store} with promises and with all that is optional. */
-export interface SqliteStore extends Store {
-  claim(ask: ClaimAsk): Promise<ClaimAnswer>;
-  extend(id: RecordId, token: Token, leaseMs: number): Promise<ExtendAnswer>;
-  complete(ask: CompleteAsk): Promise<CompleteAnswer>;
-  release(id: RecordId, token: Token, keepMs: DurationMs): Promise<ReleaseAnswer>;
-  read(id: RecordId): Promise<StoredRecord | undefined>;
-  saveStep(id: RecordId, token: Token, step: SavedStep): Promise<SaveStepAnswer>;
-  put(record: StoredRecord): Promise<{ readonly kind: 'put' | 'kept' }>;
-  note(notes: readonly Note[]): Promise<void>;
-  list(ask: ListAsk): Promise<ListPage>;
-  resolve(ask: ResolveAsk): Promise<ResolveAnswer>;
-  erase(id: RecordId, keepMs: DurationMs): Promise<EraseAnswer>;
-  sweep(limit: number): Promise<SweepAnswer>;
-  watch(id: RecordId, changed: () => void): () => void;
-  check(): Promise<void>;
-  close(): Promise<void>;
-  bind(execute: Executor): Pick<Store, 'claim' | 'complete' | 'read'>;
-}
+export type SqliteStore = WholeStore & Required<Pick<Store, 'watch' | 'bind'>>;
 
 /** Removing is cut into transactions of so many records. */
 const sweptAtOnce = 100;
