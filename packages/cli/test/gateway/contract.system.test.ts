@@ -5,17 +5,51 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import mysql2 from 'mysql2/promise';
+import * as mysql from 'oncekey/mysql';
+import * as postgres from 'oncekey/postgres';
 import { httpContract } from 'oncekey/testing';
+import pg from 'pg';
 import { afterAll, describe, expect, test } from 'vitest';
+import { startMariadb } from '../../../../tools/servers/mariadb.ts';
+import { startPostgres } from '../../../../tools/servers/postgres.ts';
+import { startRedis } from '../../../../tools/servers/redis.ts';
+import { serverForFile } from '../../../../tools/servers/server-for-file.ts';
 import { openBehindGateway } from '../support/app.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'oncekey-gateway-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-let files = 0;
+const onPostgres = serverForFile(() => startPostgres({ fsync: false }));
+const onMariadb = serverForFile(startMariadb);
+const onRedis = serverForFile(() => startRedis({ appendOnly: 'off' }));
 
-const stores: readonly (readonly [name: string, url: () => string])[] = [
+// Each case has records of its own, though its keys are those of others.
+let cases = 0;
+const newTable = (): string => `case_${++cases}`;
+
+async function postgresTable(): Promise<string> {
+  const table = newTable();
+  const client = new pg.Client({ connectionString: onPostgres().url });
+  await client.connect();
+  await postgres.migrate(client, { table });
+  await client.end();
+  return `${onPostgres().url}?table=${table}`;
+}
+
+async function mysqlTable(): Promise<string> {
+  const table = newTable();
+  const pool = mysql2.createPool(onMariadb().url);
+  await mysql.migrate(pool, { table });
+  await pool.end();
+  return `${onMariadb().url}?table=${table}`;
+}
+
+const stores: readonly (readonly [name: string, url: () => string | Promise<string>])[] = [
   ['memory', () => 'memory:'],
-  ['sqlite', () => `sqlite:${join(folder, `${++files}.db`)}`],
+  ['sqlite', () => `sqlite:${join(folder, `${newTable()}.db`)}`],
+  ['redis', () => `${onRedis().url}?prefix=${newTable()}:`],
+  ['postgres', postgresTable],
+  ['mysql', mysqlTable],
 ];
 
 const lacks = {
@@ -30,8 +64,8 @@ const except = {
 };
 
 describe.each(stores)('%s', (_, url) => {
-  const cases = httpContract(openBehindGateway(url), { lacks, except });
-  test.concurrent.for(cases)('$id: $name', async ({ run, skip }) => {
+  const contract = httpContract(openBehindGateway(url), { lacks, except });
+  test.concurrent.for(contract)('$id: $name', async ({ run, skip }) => {
     expect((await run()).kind).toBe(skip === undefined ? 'passed' : 'skipped');
   });
 });

@@ -13,7 +13,7 @@ import { serviceLimits } from '../../src/gateway/server.ts';
 import { openStore } from '../../src/gateway/store.ts';
 
 /** Opens apps over the store that `storeUrl` names. */
-export function openBehindGateway(storeUrl: () => string): OpenApp {
+export function openBehindGateway(storeUrl: () => string | Promise<string>): OpenApp {
   return async ({ work, options, scope, store }) => {
     const service = await startService(work);
     const names = scope === 'public' ? ['x-nobody-has-this'] : scope;
@@ -21,7 +21,7 @@ export function openBehindGateway(storeUrl: () => string): OpenApp {
       {
         upstream: new URL(service.url),
         listen: { host: '127.0.0.1', port: 0 },
-        store: storeUrl(),
+        store: await storeUrl(),
         profile: 'safe',
         scope: { kind: 'headers', names, byDefault: false },
         protocol: scope === 'public' ? { ...options, noScope: 'public' } : options,
