@@ -6,6 +6,8 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    // Most of a test file's time is waiting: for servers, leases, killed processes.
+    maxWorkers: 2,
     projects: [
       {
         test: {
