@@ -96,6 +96,7 @@ export const leaseCases: readonly HttpCaseDefinition[] = [
       };
       const app = await t.app(work, { store: deaf, options: { leaseMs: shortMs } });
       const late = app.ask();
+      while (app.runs() === 0) await pause(2);
       const second = await app.settled();
       ran(second);
       assert.equal(second.body.toString(), 'attempt 2');
@@ -142,6 +143,7 @@ export const leaseCases: readonly HttpCaseDefinition[] = [
         { store: deaf, options: { leaseMs: shortMs, abandoned: 'hold' } },
       );
       const late = app.ask();
+      while (app.runs() === 0) await pause(2);
       refused(await app.settled(), 409, 'idempotency_outcome_unknown');
       // The store's clock is first to know that the lease is over; until the owner knows it as well he may complete.
       await pause(shortMs);

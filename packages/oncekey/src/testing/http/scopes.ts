@@ -39,17 +39,20 @@ export const scopeCases: readonly HttpCaseDefinition[] = [
     name: 'a running request of one scope does not hold up another scope',
     async run(t) {
       const held = gate();
+      const begun = gate();
       let first = true;
       const app = await t.app(
         async () => {
           if (!first) return {};
           first = false;
+          begun.open();
           await held.opened;
           return {};
         },
         { scope: one },
       );
       const slow = app.ask(by('ann'));
+      await begun.opened;
       const quick = await app.settled(by('bob'));
       held.open();
       assert.deepEqual([quick.status, (await slow).status], [200, 200]);

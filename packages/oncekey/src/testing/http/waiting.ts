@@ -34,6 +34,7 @@ export const waitingCases: readonly HttpCaseDefinition[] = [
         return {};
       });
       const first = app.ask();
+      while (app.runs() === 0) await pause(2);
       let told = await app.ask();
       while (told.status === 200) told = await app.ask();
       refused(told, 409, 'idempotency_in_progress');
