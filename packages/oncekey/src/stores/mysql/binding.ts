@@ -8,6 +8,7 @@
 import type { ClaimAnswer, ClaimAsk, CompleteAnswer, Executor, Store, StoredRecord } from '../../core/store.ts';
 import { IdempotencyError } from '../../core/errors.ts';
 import type { BatchEntry } from '../coalesce.ts';
+import { heldElsewhere } from '../held-elsewhere.ts';
 import { Claiming } from './claim.ts';
 import type { Answered, Cell, Spelled } from './client.ts';
 import type { Run, Statements } from './database.ts';
@@ -44,23 +45,16 @@ async function claimAlone(
   const name = literal(`oncekey ${ask.id.slice(0, 48)}`);
   const [locked] = await execute(`SELECT CAST(GET_LOCK(${name}, 0) AS CHAR) AS free`, []);
   // Who is at it may only be reading what has long been completed.
-  if (String((locked as { free?: unknown } | undefined)?.free) !== '1') return answerFor(await read(ask.id));
+  if (String((locked as { free?: unknown } | undefined)?.free) !== '1') return heldElsewhere(await read(ask.id));
   try {
     return only(await claiming.send([ask]));
   } catch (error) {
     if (!isTaken(error)) throw error;
-    return answerFor(await read(ask.id));
+    return heldElsewhere(await read(ask.id));
   } finally {
     // From here on the row itself stands in the way.
     await execute(`SELECT CAST(RELEASE_LOCK(${name}) AS CHAR) AS released`, []);
   }
-}
-
-function answerFor(record: StoredRecord | undefined): ClaimAnswer {
-  const { fingerprint = null, attempt = 1, outcome = null, completedAtMs = null } = record ?? {};
-  if (outcome !== null && completedAtMs !== null)
-    return { kind: 'completed', fingerprint, attempt, outcome, completedAtMs };
-  return { kind: 'in-progress', fingerprint, attempt, leaseLeftMs: record?.leaseLeftMs ?? 0 };
 }
 
 /** Runs a statement with its values in the text, as the many-record form of the store does; what was written is asked for. */

@@ -17,6 +17,7 @@ import type {
   Token,
 } from '../../core/store.ts';
 import type { BatchEntry } from '../coalesce.ts';
+import { heldElsewhere } from '../held-elsewhere.ts';
 import { type ClaimStatements, claimAll, claimedAsked, claimedColumns, claimStatements, labels } from './claim.ts';
 import type { Row } from './client.ts';
 import { durationText, fromNow, hasId, unixMs } from './expressions.ts';
@@ -95,7 +96,7 @@ class BoundRecords {
     const { lookText, claims } = this.#statements;
     const [{ free, state } = {}] = await this.#server.runText(lookText, [ask.id]);
     // Who holds the lock may only be reading what has long been completed.
-    if (free !== 'true') return answerFor(await this.read(ask.id));
+    if (free !== 'true') return heldElsewhere(await this.read(ask.id));
     if (typeof state === 'string') return onlyEntry(await claimAll(this.#server, claims, [ask]));
     this.#fresh.set(ask.token, ask);
     return { kind: 'granted', attempt: 1, steps: [] };
@@ -115,13 +116,6 @@ class BoundRecords {
   async read(id: RecordId): Promise<StoredRecord | undefined> {
     return onlyEntry(await readAll(this.#server, this.#statements.read, [id]));
   }
-}
-
-function answerFor(record: StoredRecord | undefined): ClaimAnswer {
-  const { fingerprint = null, attempt = 1, outcome = null, completedAtMs = null } = record ?? {};
-  if (outcome !== null && completedAtMs !== null)
-    return { kind: 'completed', fingerprint, attempt, outcome, completedAtMs };
-  return { kind: 'in-progress', fingerprint, attempt, leaseLeftMs: record?.leaseLeftMs ?? 0 };
 }
 
 function onlyEntry<T>([entry]: readonly BatchEntry<T>[]): T {
