@@ -4,6 +4,7 @@
  * In front of a durable store it may lose nothing (I12).
  */
 import { scheduler } from 'node:timers/promises';
+import { redisCommand } from '../servers/redis.ts';
 import type { Server } from '../servers/server.ts';
 import { Charges } from './charge.ts';
 import { contradictions } from './contradictions.ts';
@@ -19,8 +20,8 @@ export interface Replicated {
   primary(choice: number): Promise<Server>;
   /** Resolves when somebody else has taken the place of `killed`. */
   failedOver(killed: Server): Promise<void>;
-  /** The replica of `primary`, where it can be told; it is held back by {@link Trial.lagMs}. */
-  replicaOf?(primary: Server): Server | undefined;
+  /** The replica of `primary`; it is cut off by {@link Trial.cutOffMs}. */
+  replicaOf(primary: Server): Promise<Server>;
   /** Starts `killed` as a replica; resolves when the next failover would succeed. */
   rejoin(killed: Server): Promise<void>;
 }
@@ -29,8 +30,8 @@ export interface Replicated {
 export interface Trial {
   /** What was acknowledged and is lost is counted; else it is a violation. */
   readonly mayLose: boolean;
-  /** How long the replica gets nothing before the primary is killed; default 0: it is as far behind as it happens to be. */
-  readonly lagMs?: number;
+  /** How long primary and replica are parted before the primary is killed; default 0: the replica is as far behind as it happens to be. */
+  readonly cutOffMs?: number;
 }
 
 const lanes = 32;
@@ -40,7 +41,7 @@ const leaseMs = 2000;
 export async function killPrimaries(
   place: Place,
   pair: Replicated,
-  { mayLose, lagMs = 0 }: Trial,
+  { mayLose, cutOffMs = 0 }: Trial,
   { kills, random, signal, step }: KillPlan,
 ): Promise<Tally> {
   const tally = new Tally();
@@ -52,11 +53,10 @@ export async function killPrimaries(
       const primary = await pair.primary(random(1000));
       const answers = await loadAround(charges, { lanes, effects: effects.path, leaseMs }, async () => {
         await scheduler.wait(200 + random(200));
-        const replica = lagMs > 0 ? pair.replicaOf?.(primary) : undefined;
-        replica?.pause();
-        await scheduler.wait(lagMs);
+        const join = cutOffMs > 0 ? await part(primary, await pair.replicaOf(primary)) : undefined;
+        await scheduler.wait(cutOffMs);
         await primary.kill();
-        replica?.resume();
+        join?.();
       });
       await pair.failedOver(primary);
       tally.runs += 1;
@@ -77,4 +77,11 @@ export async function killPrimaries(
     await opened.close();
   }
   return tally;
+}
+
+// Stopped alone, a replica would find everything in its socket when it goes on: the link is closed, and it cannot come back.
+async function part(primary: Server, replica: Server): Promise<() => void> {
+  replica.pause();
+  await redisCommand(primary.port, ['client', 'kill', 'type', 'replica']);
+  return () => replica.resume();
 }
