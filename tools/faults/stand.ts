@@ -32,30 +32,30 @@ export interface Stand {
 /** Stores that a stand can be started for. */
 export type StandName = Place['store'];
 
-/** Starts what the store `name` stands on. */
-export async function startStand(name: StandName): Promise<Stand> {
+/** Starts what the store `name` stands on; what it keeps is `within` that folder, by default the system's temporary one. */
+export async function startStand(name: StandName, within?: string): Promise<Stand> {
   switch (name) {
     case 'memory':
       return { place: { store: 'memory' }, stop: async () => {} };
     case 'sqlite':
-      return fileStand((folder) => ({ store: 'sqlite', path: join(folder, 'records.db') }));
+      return fileStand((folder) => ({ store: 'sqlite', path: join(folder, 'records.db') }), within);
     case 'json-file':
       // A file of its own for each look: only one store at a time may have it.
-      return fileStand((folder) => ({ store: 'json-file', path: join(folder, `${randomUUID()}.json`) }));
+      return fileStand((folder) => ({ store: 'json-file', path: join(folder, `${randomUUID()}.json`) }), within);
     case 'postgres':
-      return serverStand(await startMigratedPostgres(), (url) => ({ store: 'postgres', url }));
+      return serverStand(await startMigratedPostgres(within), (url) => ({ store: 'postgres', url }));
     case 'mysql':
-      return serverStand(await startMigratedMariadb(), (url) => ({ store: 'mysql', url }));
+      return serverStand(await startMigratedMariadb(within), (url) => ({ store: 'mysql', url }));
     case 'redis':
-      return serverStand(await startRedis(), (url) => ({ store: 'redis', at: { url } }));
+      return serverStand(await startRedis({ within }), (url) => ({ store: 'redis', at: { url } }));
     case 'tiered':
-      return tieredStand();
+      return tieredStand(within);
   }
 }
 
 /** PostgreSQL with the tables in it. */
-export async function startMigratedPostgres(): Promise<Server> {
-  const server = await startPostgres();
+export async function startMigratedPostgres(within?: string): Promise<Server> {
+  const server = await startPostgres({ within });
   const client = new pg.Client({ connectionString: server.url });
   await client.connect();
   await postgres.migrate(client);
@@ -63,16 +63,16 @@ export async function startMigratedPostgres(): Promise<Server> {
   return server;
 }
 
-async function startMigratedMariadb(): Promise<Server> {
-  const server = await startMariadb();
+async function startMigratedMariadb(within?: string): Promise<Server> {
+  const server = await startMariadb({ within });
   const pool = mysql2.createPool(server.url);
   await mysql.migrate(pool);
   await pool.end();
   return server;
 }
 
-async function tieredStand(): Promise<Stand> {
-  const [hot, durable] = await Promise.all([startRedis({ appendOnly: 'off' }), startMigratedPostgres()]);
+async function tieredStand(within?: string): Promise<Stand> {
+  const [hot, durable] = await Promise.all([startRedis({ appendOnly: 'off' }), startMigratedPostgres(within)]);
   const stand = serverStand(durable, (url) => ({ store: 'tiered', url, hot: { url: hot.url } }));
   return {
     ...stand,
@@ -95,8 +95,8 @@ function serverStand(server: Server, placeAt: (url: string) => Place): Stand {
   };
 }
 
-function fileStand(placeIn: (folder: string) => Place): Stand {
-  const folder = mkdtempSync(join(tmpdir(), 'oncekey-faults-'));
+function fileStand(placeIn: (folder: string) => Place, within = tmpdir()): Stand {
+  const folder = mkdtempSync(join(within, 'oncekey-faults-'));
   const stop = async (): Promise<void> => rmSync(folder, { recursive: true, force: true });
   return {
     get place() {

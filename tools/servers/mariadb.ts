@@ -16,6 +16,8 @@ export interface MariadbOptions {
   readonly flushLogAtCommit?: 0 | 1 | 2;
   /** More of my.cnf, such as `{ 'innodb-lock-wait-timeout': '1' }`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** The folder in which its own is made; default the system's temporary one. */
+  readonly within?: string | undefined;
 }
 
 const firstStatements = `
@@ -25,10 +27,14 @@ GRANT ALL PRIVILEGES ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;
 `;
 
 /** Starts MariaDB; `url` names `root` and the database `oncekey`. */
-export async function startMariadb({ flushLogAtCommit = 1, settings = {} }: MariadbOptions = {}): Promise<Server> {
+export async function startMariadb({
+  flushLogAtCommit = 1,
+  settings = {},
+  within,
+}: MariadbOptions = {}): Promise<Server> {
   const command = await ensureProgram(programs.mariadb);
   const user = userFor('mysql');
-  const folder = makeFolder('mariadb', user);
+  const folder = makeFolder('mariadb', user, within);
   const data = join(folder, 'data');
   const version = /\d+\.\d+\.\d+/.exec(await runCommand(command, ['--version']))?.[0] ?? 'unknown';
   await fillFromTemplate(`mariadb-${version}`, data, () => initialise(data, user));

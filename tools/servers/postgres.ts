@@ -15,13 +15,15 @@ export interface PostgresOptions {
   readonly fsync?: boolean;
   /** More of postgresql.conf, such as `{ deadlock_timeout: '100ms' }`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** The folder in which its own is made; default the system's temporary one. */
+  readonly within?: string | undefined;
 }
 
 /** Starts PostgreSQL; `url` names the superuser `postgres` and its database. */
-export async function startPostgres({ fsync = true, settings = {} }: PostgresOptions = {}): Promise<Server> {
+export async function startPostgres({ fsync = true, settings = {}, within }: PostgresOptions = {}): Promise<Server> {
   const command = await ensureProgram(programs.postgres);
   const user = userFor('postgres');
-  const folder = makeFolder('postgres', user);
+  const folder = makeFolder('postgres', user, within);
   const data = join(folder, 'data');
   const version = (await runCommand(command, ['--version'])).replaceAll(/[^\w.]+/g, '-');
   await fillFromTemplate(version, data, () => initialise(join(dirname(command), 'initdb'), data, user));

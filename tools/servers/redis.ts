@@ -19,12 +19,14 @@ export interface RedisOptions {
   readonly replicaOf?: number;
   /** More of redis.conf, such as `{ 'cluster-enabled': 'yes' }`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** The folder in which its own is made; default the system's temporary one. */
+  readonly within?: string | undefined;
 }
 
 /** Starts Redis. */
 export async function startRedis(options: RedisOptions = {}): Promise<Server> {
   const command = await ensureProgram(programs.redis);
-  const folder = makeFolder('redis');
+  const folder = makeFolder('redis', undefined, options.within);
   const port = await freePort();
   const { password } = options;
   return startServer({
