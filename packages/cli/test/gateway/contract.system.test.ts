@@ -44,12 +44,15 @@ async function mysqlTable(): Promise<string> {
   return `${onMariadb().url}?table=${table}`;
 }
 
-const stores: readonly (readonly [name: string, url: () => string | Promise<string>])[] = [
+const redisUrl = (): string => `${onRedis().url}?prefix=${newTable()}:`;
+
+const stores: readonly (readonly [name: string, url: () => string | Promise<string>, hot?: () => string])[] = [
   ['memory', () => 'memory:'],
   ['sqlite', () => `sqlite:${join(folder, `${newTable()}.db`)}`],
-  ['redis', () => `${onRedis().url}?prefix=${newTable()}:`],
+  ['redis', redisUrl],
   ['postgres', postgresTable],
   ['mysql', mysqlTable],
+  ['redis in front of postgres', postgresTable, redisUrl],
 ];
 
 const lacks = {
@@ -63,8 +66,8 @@ const except = {
     'without Connection: upgrade it asks for no other protocol; tunnels have tests of their own',
 };
 
-describe.each(stores)('%s', (_, url) => {
-  const contract = httpContract(openBehindGateway(url), { lacks, except });
+describe.each(stores)('%s', (_, url, hot) => {
+  const contract = httpContract(openBehindGateway(url, hot), { lacks, except });
   test.concurrent.for(contract)('$id: $name', async ({ run, skip }) => {
     expect((await run()).kind).toBe(skip === undefined ? 'passed' : 'skipped');
   });

@@ -12,8 +12,8 @@ import { startGateway } from '../../src/gateway/run.ts';
 import { serviceLimits } from '../../src/gateway/server.ts';
 import { openStore } from '../../src/gateway/store.ts';
 
-/** Opens apps over the store that `storeUrl` names. */
-export function openBehindGateway(storeUrl: () => string | Promise<string>): OpenApp {
+/** Opens apps over the store that `storeUrl` names, behind the hot one that `hotUrl` names where it is given. */
+export function openBehindGateway(storeUrl: () => string | Promise<string>, hotUrl?: () => string): OpenApp {
   return async ({ work, options, scope, store }) => {
     const service = await startService(work);
     const names = scope === 'public' ? ['x-nobody-has-this'] : scope;
@@ -26,7 +26,7 @@ export function openBehindGateway(storeUrl: () => string | Promise<string>): Ope
         scope: { kind: 'headers', names, byDefault: false },
         protocol: scope === 'public' ? { ...options, noScope: 'public' } : options,
         upstreamTimeoutMs: 60_000,
-        hot: null,
+        hot: hotUrl?.() ?? null,
         routes: [],
         metrics: null,
       },
