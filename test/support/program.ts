@@ -7,13 +7,14 @@ import { once } from 'node:events';
 import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { afterEach } from 'vitest';
 import { outside } from '../../tools/outside/outside.js';
 import { root } from './scratch.ts';
 
 /** A program that is ready. */
 export interface Program {
-  /** The first line it said, which is JSON. */
+  /** The first line of JSON that it said. */
   readonly said: Readonly<Record<string, string>>;
   /** Kills it without warning; settles when it is gone. */
   kill(): Promise<void>;
@@ -45,12 +46,12 @@ export async function stageExample(name: string, group: string, folder: string):
   return staged;
 }
 
-/** Starts `examples/PATH` in `folder` and waits for its first line. Rejects when it ends instead. */
+/** Starts `examples/PATH` in `folder` and waits for its first line of JSON. Rejects when it ends instead. */
 export function startExample(path: string, environment: Record<string, string>, folder: string): Promise<Program> {
   return startProgram(join(root, 'examples', path), environment, folder);
 }
 
-/** Starts any program in `folder` and waits for its first line. Rejects when it ends instead. */
+/** Starts any program in `folder` and waits for its first line of JSON. Rejects when it ends instead. */
 export async function startProgram(
   path: string,
   environment: Record<string, string>,
@@ -62,18 +63,27 @@ export async function startProgram(
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   running.add(child);
-  const line = once(createInterface(child.stdout), 'line') as Promise<[string]>;
+  const line = firstJson(child.stdout);
   const failed = ended(child).then(() => Promise.reject(new Error(`${path} ended before it was ready`)));
-  const [said] = await Promise.race([line, failed]);
+  const said = await Promise.race([line, failed]);
   failed.catch(() => undefined);
   return {
-    said: JSON.parse(said) as Record<string, string>,
+    said,
     async kill() {
       child.kill('SIGKILL');
       await ended(child);
       running.delete(child);
     },
   };
+}
+
+/** A framework may say something of its own before. */
+function firstJson(output: Readable): Promise<Program['said']> {
+  return new Promise((resolve) => {
+    createInterface(output).on('line', (line) => {
+      if (line.startsWith('{')) resolve(JSON.parse(line) as Program['said']);
+    });
+  });
 }
 
 async function ended(child: ChildProcess): Promise<void> {
