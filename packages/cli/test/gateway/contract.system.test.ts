@@ -46,13 +46,19 @@ async function mysqlTable(): Promise<string> {
 
 const redisUrl = (): string => `${onRedis().url}?prefix=${newTable()}:`;
 
-const stores: readonly (readonly [name: string, url: () => string | Promise<string>, hot?: () => string])[] = [
-  ['memory', () => 'memory:'],
-  ['sqlite', () => `sqlite:${join(folder, `${newTable()}.db`)}`],
-  ['redis', redisUrl],
-  ['postgres', postgresTable],
-  ['mysql', mysqlTable],
-  ['redis in front of postgres', postgresTable, redisUrl],
+interface Tried {
+  readonly name: string;
+  readonly url: () => string | Promise<string>;
+  readonly hot?: () => string;
+}
+
+const stores: readonly Tried[] = [
+  { name: 'memory', url: () => 'memory:' },
+  { name: 'sqlite', url: () => `sqlite:${join(folder, `${newTable()}.db`)}` },
+  { name: 'redis', url: redisUrl },
+  { name: 'postgres', url: postgresTable },
+  { name: 'mysql', url: mysqlTable },
+  { name: 'redis in front of postgres', url: postgresTable, hot: redisUrl },
 ];
 
 const lacks = {
@@ -66,7 +72,7 @@ const except = {
     'without Connection: upgrade it asks for no other protocol; tunnels have tests of their own',
 };
 
-describe.each(stores)('%s', (_, url, hot) => {
+describe.each(stores)('$name', ({ url, hot }) => {
   const contract = httpContract(openBehindGateway(url, hot), { lacks, except });
   test.concurrent.for(contract)('$id: $name', async ({ run, skip }) => {
     expect((await run()).kind).toBe(skip === undefined ? 'passed' : 'skipped');
