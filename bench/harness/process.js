@@ -56,12 +56,42 @@ export async function startChild(file, args = [], nodeFlags = []) {
  * @param {number} processId
  */
 export function cpuUsOf(processId) {
+  return timesOf(processId).own;
+}
+
+/**
+ * The same of a server that is several processes: it, those that it has started and those of them that have ended.
+ * @param {number} processId
+ */
+export function cpuUsOfFamily(processId) {
+  const { own, ofEnded } = timesOf(processId);
+  const children = childrenOf(processId).map(cpuUsOfFamily);
+  // What has ended since it was listed is in `ofEnded` the next time.
+  return children.filter((us) => !Number.isNaN(us)).reduce((sum, us) => sum + us, own + ofEnded);
+}
+
+/** @param {number} processId */
+function timesOf(processId) {
   try {
     const text = readFileSync(`/proc/${processId}/stat`, 'latin1');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    // Fields 14 and 15 of proc(5), in clock ticks of 10 ms.
-    return (Number(fields[11]) + Number(fields[12])) * 10_000;
+    // Fields 14 to 17 of proc(5), in clock ticks of 10 ms.
+    const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = fields.slice(11, 15).map(Number);
+    return { own: (user + system) * 10_000, ofEnded: (endedUser + endedSystem) * 10_000 };
   } catch {
-    return Number.NaN;
+    return { own: Number.NaN, ofEnded: Number.NaN };
+  }
+}
+
+/**
+ * @param {number} processId
+ * @returns {number[]}
+ */
+function childrenOf(processId) {
+  try {
+    const text = readFileSync(`/proc/${processId}/task/${processId}/children`, 'latin1');
+    return text.split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
   }
 }

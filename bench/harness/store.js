@@ -3,7 +3,7 @@
  * concurrencies, and replays, in rounds that take turns.
  */
 import { effort } from './http.js';
-import { cpuUsOf } from './process.js';
+import { cpuUsOfFamily } from './process.js';
 import { playRounds, ratioOf, spreadOf } from './rounds.js';
 
 /**
@@ -36,9 +36,9 @@ export async function compareWithHand(name, children, rows, quick, serverProcess
     Object.entries(children).map(([who, child]) => ({
       name: nameOf(row, who),
       async measure() {
-        const before = cpuUsOf(serverProcessId);
+        const before = cpuUsOfFamily(serverProcessId);
         const measured = await child.ask({ ...row, durationMs: roundMs });
-        const round = { ...measured, serverCpuUs: (cpuUsOf(serverProcessId) - before) / measured.count };
+        const round = { ...measured, serverCpuUs: (cpuUsOfFamily(serverProcessId) - before) / measured.count };
         seen.set(nameOf(row, who), [...(seen.get(nameOf(row, who)) ?? []), round]);
         return (measured.count / measured.elapsedMs) * 1000;
       },
