@@ -88,7 +88,7 @@ class AtomicEngine implements Engine {
         const stored = await bound.complete({ id: intent.id, token, outcome, retentionMs: intent.policy.retentionMs });
         if (stored.kind === 'lost') throw new RolledBack(underWay);
         owned.completedAtMs = stored.completedAtMs;
-      });
+      }, 'by executing');
       const end = (): void => void this.#running.delete(intent.id);
       ended.then(
         () => {

@@ -11,9 +11,10 @@ export class TransactionWork implements Work, Running {
   readonly token: Token;
   readonly attempt: number;
   readonly tx: unknown;
-  readonly signal: AbortSignal = new AbortController().signal;
   settled = false;
-  readonly #steps = new Steps([], () => Promise.resolve());
+  // Few works ask for either.
+  #signal: AbortSignal | undefined;
+  #steps: Steps | undefined;
 
   constructor(id: RecordId, token: Token, attempt: number, tx: unknown) {
     this.id = id;
@@ -26,7 +27,12 @@ export class TransactionWork implements Work, Running {
     return this;
   }
 
+  get signal(): AbortSignal {
+    return (this.#signal ??= new AbortController().signal);
+  }
+
   step<T>(name: string, act: () => T | Promise<T>): Promise<T> {
+    this.#steps ??= new Steps([], () => Promise.resolve());
     return this.#steps.run(name, act);
   }
 

@@ -1,11 +1,7 @@
 /**
- * The store seam: what every store must do, and what it may do. Each method is one
- * atomic round trip. Durations go in; instants come out only as facts for people and
- * are never compared outside the store (whose clock alone judges leases and retention).
- *
- * A store keeps I1–I3 (one owner, completed is terminal, only the owner writes), I13
- * (sweeping spares live reservations) and I14 (erased keys leave a tombstone). It never
- * logs, hashes, retries for the engine or knows the engine's options.
+ * The store seam. Each method is one atomic round trip. Durations go in; instants come out only as facts for people
+ * and are never compared outside the store, whose clock alone judges. A store keeps I1–I3, I13 and I14. It never logs,
+ * hashes, retries for the engine or knows the engine's options.
  */
 import type { MaybePromise } from './maybe.ts';
 import type { Outcome } from './outcome.ts';
@@ -227,7 +223,11 @@ export interface SweepAnswer {
 }
 
 /** Runs one statement in an open transaction of the user's: texts or nulls in, rows of texts by column out. */
-export type Executor = (text: string, values: readonly (string | null)[]) => Promise<readonly object[]>;
+export interface Executor {
+  (text: string, values: readonly (string | null)[]): Promise<readonly object[]>;
+  /** Where there, keeps a statement prepared under the name if it may, in this session of the server; gives what RETURNING says. */
+  readonly keptAs?: (name: string, session: string) => Executor;
+}
 
 /** The port. A store is a function that returns one of these. */
 export interface Store {

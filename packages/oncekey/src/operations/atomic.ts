@@ -81,7 +81,7 @@ async function once<Tx, T>(
   try {
     await db.transaction(async (tx, execute) => {
       result = await within(bindTo(parts.store, execute), intent, choices, token, tx, act);
-    });
+    }, 'by executing');
     if (result !== undefined) return { kind: 'done', result };
     throw new TypeError('atomic: the database resolved its transaction without running it; check the adapter');
   } catch (error) {

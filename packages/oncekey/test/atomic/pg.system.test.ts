@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startFaultProxy, type FaultProxy } from '../../../../tools/servers/fault-proxy.ts';
 import { startPostgres } from '../../../../tools/servers/postgres.ts';
 import { serverForFile } from '../../../../tools/servers/server-for-file.ts';
-import { pgDatabase, pgExecutor } from '../../src/atomic/index.ts';
+import { type AtomicDatabase, pgDatabase, pgExecutor } from '../../src/atomic/index.ts';
 import { createOnce, currentWork, IdempotencyError } from '../../src/index.ts';
 import { migrate, postgres } from '../../src/stores/postgres.ts';
 
@@ -139,6 +139,38 @@ describe('atomic', () => {
     });
     expect([result.status, runs, await effects()]).toEqual(['executed', 2, 1]);
     await lossy.end();
+  });
+
+  test('what a wrapper of the database says first is said inside of the transaction', async () => {
+    const once = createOnce({ store: postgres(pool) });
+    const inner = pgDatabase(pool);
+    const wrapped: AtomicDatabase<pg.PoolClient> = {
+      isConflict: (error) => inner.isConflict(error),
+      transaction: (act) =>
+        inner.transaction(async (tx, execute) => {
+          await tx.query("SET LOCAL application_name = 'tenant 7'");
+          return act(tx, execute);
+        }),
+    };
+    const seen = await once.atomic(wrapped, call(), async (tx) => (await tx.query('SHOW application_name')).rows);
+    expect(seen.value).toEqual([{ application_name: 'tenant 7' }]);
+  });
+
+  test('its statement is kept prepared in the session, and behind a pooler it is not', async () => {
+    for (const [isPooled, kept] of [
+      [false, 1],
+      [true, 0],
+    ] as const) {
+      const alone = new pg.Pool({ connectionString: server().url, max: 1 });
+      // A pooler names a process of its own.
+      if (isPooled) alone.on('connect', (client) => Object.defineProperty(client, 'processID', { value: 1 }));
+      const once = createOnce({ store: postgres(pool) });
+      for (const one of ['a', 'b'])
+        await once.atomic(pgDatabase(alone), { ...call(), key: `${number} ${one} ${kept}` }, post);
+      const { rows } = await alone.query("SELECT 1 FROM pg_prepared_statements WHERE name LIKE 'oncekey%'");
+      expect(rows).toHaveLength(kept);
+      await alone.end();
+    }
   });
 
   test('the work knows itself, and its key is that of every attempt', async () => {

@@ -26,7 +26,7 @@ import { type OwnerStatements, completeAll, ownerStatements, prepareComplete } f
 import { readAll, readStatement } from './reading.ts';
 import { numberOf, outcomeAsked, outcomeColumns, outcomeValues } from './rows.ts';
 import type { Server } from './server.ts';
-import { type Statement, runStatement, statement } from './statement.ts';
+import { type Statement, kept, runStatement, statement } from './statement.ts';
 
 /** What a store binds transactions with. */
 export type Bind = (execute: Executor) => Pick<Store, 'claim' | 'complete' | 'read'>;
@@ -37,8 +37,7 @@ export function bindTo(names: TableNames): Bind {
     claims: claimStatements(names),
     owners: ownerStatements(names),
     read: readStatement(names),
-    lookText: lookText(names),
-    insertDone: insertDone(names),
+    insertDone: kept(insertDone(names)),
   };
   return (execute) => {
     const bound = new BoundRecords(execute, names, statements);
@@ -54,14 +53,16 @@ interface BoundStatements {
   readonly claims: ClaimStatements;
   readonly owners: OwnerStatements;
   readonly read: Statement;
-  readonly lookText: string;
-  readonly insertDone: Statement;
+  readonly insertDone: Statement & { readonly name: string };
 }
 
-// The lock ends with the transaction, so that also a pooler may stand in between.
-function lookText({ records }: TableNames): string {
-  return `SELECT pg_try_advisory_xact_lock(('x' || substr($1::text, 1, 16))::bit(64)::bigint)::text AS free,
-    (SELECT r.state FROM ${records} r WHERE ${hasId('$1::text')}) AS state`;
+// The lock ends with the transaction, so that also a pooler may stand in between. Without parameters, so that it can be
+// sent together with the transaction's beginning.
+function lookText({ records }: TableNames, id: RecordId): string {
+  if (!/^[\da-f]{64}$/.test(id)) throw new TypeError('postgres: a record id is 64 hexadecimal digits');
+  const lock = BigInt.asIntN(64, BigInt(`0x${id.slice(0, 16)}`));
+  return `SELECT pg_try_advisory_xact_lock(${lock})::text AS free, pg_backend_pid()::text AS session,
+    (SELECT r.state FROM ${records} r WHERE ${hasId(`'${id}'`)}) AS state`;
 }
 
 // Written once, completed: whoever is not in this transaction never sees it in progress.
@@ -82,9 +83,11 @@ class BoundRecords {
   readonly #server: Server;
   readonly #statements: BoundStatements;
   /** Claims of what was not there: nothing is written before they are completed. */
-  readonly #fresh = new Map<Token, ClaimAsk>();
+  readonly #fresh = new Map<Token, { readonly ask: ClaimAsk; readonly session: string }>();
+  readonly #execute: Executor;
 
   constructor(execute: Executor, names: TableNames, statements: BoundStatements) {
+    this.#execute = execute;
     const runText = async (text: string, values: readonly (string | null)[]): Promise<readonly Row[]> =>
       (await execute(text, values)) as readonly Row[];
     const run: Server['run'] = (one, calls) => runStatement(runText, one, calls);
@@ -93,12 +96,12 @@ class BoundRecords {
   }
 
   async claim(ask: ClaimAsk): Promise<ClaimAnswer> {
-    const { lookText, claims } = this.#statements;
-    const [{ free, state } = {}] = await this.#server.runText(lookText, [ask.id]);
+    const { claims } = this.#statements;
+    const [{ free, session, state } = {}] = await this.#server.runText(lookText(this.#server.names, ask.id), []);
     // Who holds the lock may only be reading what has long been completed.
     if (free !== 'true') return heldElsewhere(await this.read(ask.id));
     if (typeof state === 'string') return onlyEntry(await claimAll(this.#server, claims, [ask]));
-    this.#fresh.set(ask.token, ask);
+    this.#fresh.set(ask.token, { ask, session: String(session) });
     return { kind: 'granted', attempt: 1, steps: [] };
   }
 
@@ -107,10 +110,11 @@ class BoundRecords {
     const { owners, insertDone } = this.#statements;
     if (fresh === undefined) return onlyEntry(await completeAll(this.#server, owners, [prepareComplete(ask)]));
     const outcome = outcomeAsked(ask.id, ask.outcome);
-    const asked = [...claimedAsked(fresh), durationText(ask.retentionMs), ...outcome];
-    const [row] = await this.#server.run(insertDone, [asked]);
+    const asked = [...claimedAsked(fresh.ask), durationText(ask.retentionMs), ...outcome];
+    const kept = this.#execute.keptAs?.(insertDone.name, fresh.session);
+    const [row] = kept === undefined ? await this.#server.run(insertDone, [asked]) : await kept(insertDone.bare, asked);
     // Somebody was quicker: he committed between our look and our lock.
-    return row === undefined ? { kind: 'lost' } : { kind: 'stored', completedAtMs: numberOf(row, 'completed') };
+    return row === undefined ? { kind: 'lost' } : { kind: 'stored', completedAtMs: numberOf(row as Row, 'completed') };
   }
 
   async read(id: RecordId): Promise<StoredRecord | undefined> {

@@ -57,7 +57,7 @@ export function statement<Column extends string>(
 }
 
 /** The same under a name made of its text: another text never has it. */
-export function kept(made: Statement): Statement {
+export function kept(made: Statement): Statement & { readonly name: string } {
   return { ...made, name: `oncekey_${createHash('sha256').update(made.bare).digest('hex').slice(0, 32)}` };
 }
 
