@@ -1,11 +1,11 @@
 /** Holds the SQLite store to the contract, on a file of its own and on a handle of the user's. */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync } from '@photostructure/sqlite';
 import { describe, expect, it } from 'vitest';
 import { type SqliteHandle, sqlite } from '../../src/stores/sqlite.ts';
 import { storeContract } from '../../src/testing/store-contract.ts';
 import { virtualClock } from '../../src/testing/virtual-clock.ts';
+import { TestDatabase } from './sqlite/driver.ts';
 import { testFolder } from './sqlite/folder.ts';
 
 const newPath = testFolder();
@@ -13,7 +13,7 @@ const newPath = testFolder();
 function newHandle(): SqliteHandle {
   const path = newPath();
   mkdirSync(dirname(path));
-  return new DatabaseSync(path);
+  return new TestDatabase(path) as SqliteHandle;
 }
 
 describe.each([
