@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import { sqliteDatabase, type SqliteAtomicHandle } from '../../src/atomic/index.ts';
+import { sqliteDatabase } from '../../src/atomic/index.ts';
 import { sqlite } from '../../src/stores/sqlite.ts';
 import { TestDatabase } from '../stores/sqlite/driver.ts';
 import { describeAtomic } from './suite.ts';
