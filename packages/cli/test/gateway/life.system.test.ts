@@ -7,13 +7,13 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runProgram, startGateway, type GatewayProcess } from '../support/program.ts';
+import { untilOver } from '../support/until-over.ts';
 import { startSocketUpstream, startUpstream, type Upstream } from '../support/upstream.ts';
 import { ask, requestText, Wire } from '../support/wire.ts';
 
 let folder: string;
-const opened: { close(): Promise<void> }[] = [];
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'oncekey-life-'));
@@ -21,19 +21,8 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((each) => each.close()));
-});
-
 async function gatewayTo(upstream: Upstream, store: string, ...flags: string[]): Promise<GatewayProcess> {
-  const gateway = await startGateway(['--upstream', upstream.url, '--store', store, ...flags]);
-  opened.push({ close: () => gateway.kill() });
-  return gateway;
-}
-
-function using(upstream: Upstream): Upstream {
-  opened.push(upstream);
-  return upstream;
+  return untilOver(await startGateway(['--upstream', upstream.url, '--store', store, ...flags]));
 }
 
 const headers = [
@@ -44,7 +33,7 @@ const headers = [
 /** Answers when told to. */
 async function startPatient(): Promise<{ upstream: Upstream; answer: () => void }> {
   const waiting: (() => void)[] = [];
-  const upstream = using(
+  const upstream = untilOver(
     await startUpstream((_call, response, count) => {
       waiting.push(() => response.writeHead(200).end(`answer ${count}`));
     }),
@@ -104,7 +93,7 @@ describe('a store that cannot serve', () => {
 
 describe('a store that fails while serving', () => {
   it('503 and nothing runs; or, opted in, runs unprotected and says so; then it is back', async () => {
-    const upstream = using(await startUpstream());
+    const upstream = untilOver(await startUpstream());
     const path = join(folder, 'busy.db');
     const closed = await gatewayTo(upstream, `sqlite:${path}`, '--store-timeout-ms', '300');
     const open = await gatewayTo(upstream, `sqlite:${path}`, '--store-timeout-ms', '300', '--store-down', 'pass');
@@ -172,7 +161,7 @@ describe('killed mid-work', () => {
   });
 
   it('answers after a restart what was answered before it', async () => {
-    const upstream = using(await startUpstream());
+    const upstream = untilOver(await startUpstream());
     const store = `sqlite:${join(folder, 'restart.db')}`;
     const first = await gatewayTo(upstream, store);
     const answer = await ask(first.port, 'POST', '/orders', headers, 'x');
@@ -211,7 +200,7 @@ describe('ending', () => {
 
   it('releases what was not sent, and answers 503 on connections that stay', async () => {
     // Accepts and never speaks TLS: the request waits for a connection that is not there yet.
-    const silent = using(await startSocketUpstream(() => undefined));
+    const silent = untilOver(await startSocketUpstream(() => undefined));
     const store = `sqlite:${join(folder, 'unsent.db')}`;
     const tls = { ...silent, url: silent.url.replace('http:', 'https:') };
     const gateway = await gatewayTo(tls, store, '--upstream-timeout-ms', '4000');
@@ -230,7 +219,7 @@ describe('ending', () => {
     );
     expect(await waiting.until((seen) => seen.includes('}'))).toMatch(/^HTTP\/1.1 503 [^]*shutting_down/);
     expect(await gateway.ended).toMatchObject({ code: 0 });
-    const upstream = using(await startUpstream());
+    const upstream = untilOver(await startUpstream());
     const next = await gatewayTo(upstream, store);
     expect((await ask(next.port, 'POST', '/orders', headers, 'x')).status).toBe(201);
   });
@@ -238,7 +227,7 @@ describe('ending', () => {
 
 describe('what it tells of itself', () => {
   it('one line on stdout; a log without keys, scopes and bodies', async () => {
-    const upstream = using(await startUpstream());
+    const upstream = untilOver(await startUpstream());
     const gateway = await startGateway(['--upstream', upstream.url, '--store', 'memory:'], {
       ONCEKEY_LOG_LEVEL: 'debug',
     });
@@ -256,7 +245,7 @@ describe('what it tells of itself', () => {
   });
 
   it('counts for Prometheus', async () => {
-    const upstream = using(await startUpstream());
+    const upstream = untilOver(await startUpstream());
     const gateway = await gatewayTo(upstream, 'memory:', '--metrics', '127.0.0.1:0');
     const { metricsUrl } = await gateway.logged('started');
     for (let round = 0; round < 3; round += 1) await ask(gateway.port, 'POST', '/orders', headers, 'x');
@@ -281,7 +270,7 @@ describe('what it tells of itself', () => {
   });
 
   it('lets chosen origins read refusals and replays', async () => {
-    const upstream = using(await startUpstream());
+    const upstream = untilOver(await startUpstream());
     const gateway = await gatewayTo(upstream, 'memory:', '--cors-origin', 'https://shop.example');
     const from = [...headers, ['Origin', 'https://shop.example']] as const;
     await ask(gateway.port, 'POST', '/orders', from, 'x');

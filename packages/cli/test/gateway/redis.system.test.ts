@@ -1,17 +1,12 @@
 /** The gateway on Redis, alone and as a Cluster: two of them share their keys, and a server that cannot be trusted refuses the start. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { startRedisCluster } from '../../../../tools/servers/redis-cluster.ts';
 import { startRedis } from '../../../../tools/servers/redis.ts';
 import { serverForFile } from '../../../../tools/servers/server-for-file.ts';
 import { storesUnderTest } from '../../../../tools/servers/stores-under-test.ts';
 import { runProgram, startGateway } from '../support/program.ts';
+import { untilOver } from '../support/until-over.ts';
 import { startUpstream } from '../support/upstream.ts';
-
-const opened: { close(): Promise<void> }[] = [];
-
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((each) => each.close()));
-});
 
 function refusedStart(store: string): ReturnType<typeof runProgram> {
   return runProgram(['gateway', '--upstream', 'http://127.0.0.1:9', '--listen', '127.0.0.1:0', '--store', store]);
@@ -21,11 +16,10 @@ function refusedStart(store: string): ReturnType<typeof runProgram> {
 async function orderTwice(
   store: string,
 ): Promise<{ calls: number; answers: { body: string; replayed: string | null }[] }> {
-  const upstream = await startUpstream();
-  opened.push(upstream);
+  const upstream = untilOver(await startUpstream());
   const flags = ['--upstream', upstream.url, '--store', store];
   const gateways = await Promise.all([startGateway(flags), startGateway(flags)]);
-  for (const gateway of gateways) opened.push({ close: () => gateway.kill() });
+  gateways.forEach(untilOver);
   const answers = [];
   for (const { url } of gateways) {
     const headers = { 'Idempotency-Key': '"order-1"', authorization: 'the-customer' };
@@ -54,7 +48,7 @@ describe.each(storesUnderTest(['redis']))('%s', () => {
 
   it('does the same on a Cluster', async () => {
     const cluster = await startRedisCluster();
-    opened.push({ close: () => cluster.stop() });
+    untilOver(cluster);
     expect(await orderTwice(cluster.url)).toEqual(oneOrder);
   });
 
@@ -73,7 +67,7 @@ describe.each(storesUnderTest(['redis']))('%s', () => {
 
   it('refuses a server that may evict records, unless it is told to take it', async () => {
     const evicting = await startRedis({ maxmemoryPolicy: 'allkeys-lru', appendOnly: 'off' });
-    opened.push({ close: () => evicting.stop() });
+    untilOver(evicting);
     const { code, stderr } = await refusedStart(evicting.url);
     expect(code).toBe(2);
     expect(stderr).toMatch(/maxmemory-policy allkeys-lru/);

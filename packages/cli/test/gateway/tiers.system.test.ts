@@ -2,32 +2,25 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { startFaultProxy } from '../../../../tools/servers/fault-proxy.ts';
 import { startRedis } from '../../../../tools/servers/redis.ts';
 import { serverForFile } from '../../../../tools/servers/server-for-file.ts';
 import { storesUnderTest } from '../../../../tools/servers/stores-under-test.ts';
 import { runProgram, startGateway, type GatewayProcess } from '../support/program.ts';
+import { untilOver } from '../support/until-over.ts';
 import { deadPort, startUpstream } from '../support/upstream.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'oncekey-tiers-'));
-const opened: { close(): Promise<void> }[] = [];
 
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((each) => each.close()));
-});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function gateway(upstream: string, ...flags: string[]): Promise<GatewayProcess> {
-  const started = await startGateway(['--upstream', upstream, ...flags]);
-  opened.push({ close: () => started.kill() });
-  return started;
+  return untilOver(await startGateway(['--upstream', upstream, ...flags]));
 }
 
 async function upstream(): Promise<{ url: string; calls: readonly unknown[] }> {
-  const started = await startUpstream();
-  opened.push(started);
-  return started;
+  return untilOver(await startUpstream());
 }
 
 async function order({ url }: GatewayProcess, key: string): Promise<string> {
@@ -83,7 +76,7 @@ describe.each(storesUnderTest(['redis']))('%s in front', () => {
   it('cut off at work: orders go on, once each, and it is used again when it is back', async () => {
     const service = await upstream();
     const proxy = await startFaultProxy({ port: server().port });
-    opened.push({ close: () => proxy.stop() });
+    untilOver(proxy);
     const hot = `${proxy.through(server().url)}?prefix=cut:`;
     const started = await gateway(service.url, '--store', sqlite(), '--hot', hot);
     expect(await order(started, 'a')).toBe('201 {"order":1}');

@@ -5,8 +5,9 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startGateway, type GatewayProcess } from '../support/program.ts';
+import { untilOver } from '../support/until-over.ts';
 import { ask } from '../support/wire.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'oncekey-tls-'));
@@ -15,7 +16,6 @@ const request = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-
 const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
 let server: Server;
 let calls = 0;
-let gateway: GatewayProcess | undefined;
 
 beforeAll(async () => {
   const output = ['-keyout', keyPath, '-out', certificatePath];
@@ -24,7 +24,6 @@ beforeAll(async () => {
   server = createServer(secrets, (_request, response) => response.writeHead(201).end(`order ${++calls}`));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });
-afterEach(() => gateway?.kill());
 afterAll(async () => {
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
@@ -33,8 +32,7 @@ afterAll(async () => {
 
 async function gatewayTrusting(environment: Readonly<Record<string, string>>): Promise<GatewayProcess> {
   const upstream = `https://localhost:${(server.address() as AddressInfo).port}`;
-  gateway = await startGateway(['--upstream', upstream, '--store', 'memory:'], environment);
-  return gateway;
+  return untilOver(await startGateway(['--upstream', upstream, '--store', 'memory:'], environment));
 }
 
 const headers = [

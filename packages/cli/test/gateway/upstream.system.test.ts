@@ -3,26 +3,14 @@
  * and unknown, kept as the outcome by --server-errors; broken half way, a tombstone and a
  * broken connection. And nothing is ever sent twice by the gateway itself.
  */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { startGateway, type GatewayProcess } from '../support/program.ts';
-import { deadPort, order, startSocketUpstream, startUpstream, type Upstream } from '../support/upstream.ts';
+import { untilOver } from '../support/until-over.ts';
+import { deadPort, order, startSocketUpstream, startUpstream } from '../support/upstream.ts';
 import { ask, exchange, requestText, Wire } from '../support/wire.ts';
 
-const opened: { close(): Promise<void> }[] = [];
-
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((each) => each.close()));
-});
-
 async function gatewayTo(target: string, ...flags: string[]): Promise<GatewayProcess> {
-  const gateway = await startGateway(['--upstream', target, '--store', 'memory:', ...flags]);
-  opened.push({ close: () => gateway.kill() });
-  return gateway;
-}
-
-function using(upstream: Upstream): Upstream {
-  opened.push(upstream);
-  return upstream;
+  return untilOver(await startGateway(['--upstream', target, '--store', 'memory:', ...flags]));
 }
 
 const headers = [
@@ -53,7 +41,7 @@ describe('an upstream that fails', () => {
     ['store', 1],
     ['release', 2],
   ] as const)('connection lost after the request: 502, by --server-errors %s', async (policy, calls) => {
-    const upstream = using(await startSocketUpstream((socket) => socket.destroy()));
+    const upstream = untilOver(await startSocketUpstream((socket) => socket.destroy()));
     const gateway = await gatewayTo(upstream.url, '--server-errors', policy);
     const first = await ask(gateway.port, 'POST', '/', headers, 'x');
     const second = await ask(gateway.port, 'POST', '/', headers, 'x');
@@ -65,7 +53,7 @@ describe('an upstream that fails', () => {
   });
 
   it('timed out: 504, kept; the profile gives the format', async () => {
-    const upstream = using(await startSocketUpstream(() => undefined));
+    const upstream = untilOver(await startSocketUpstream(() => undefined));
     const gateway = await gatewayTo(upstream.url, '--upstream-timeout-ms', '300', '--error-format', 'envelope');
     const first = await ask(gateway.port, 'POST', '/', headers, 'x');
     const second = await ask(gateway.port, 'POST', '/', headers, 'x');
@@ -80,7 +68,7 @@ describe('an upstream that fails', () => {
     ['with a length', 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome of it'],
     ['in chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nsome of it\r\n'],
   ])('broken mid-answer %s: the connection breaks and a tombstone stays', async (_name, half) => {
-    const upstream = using(
+    const upstream = untilOver(
       await startSocketUpstream((socket) => {
         socket.write(half);
         setTimeout(() => socket.destroy(), 50);
@@ -96,7 +84,7 @@ describe('an upstream that fails', () => {
   });
 
   it('silent mid-answer: the same after the timeout', async () => {
-    const upstream = using(
+    const upstream = untilOver(
       await startSocketUpstream((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf')),
     );
     const gateway = await gatewayTo(upstream.url, '--upstream-timeout-ms', '300');
@@ -111,7 +99,7 @@ describe('an upstream that fails', () => {
       `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}`,
       'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n',
     ]) {
-      const upstream = using(await startSocketUpstream((socket) => socket.write(said)));
+      const upstream = untilOver(await startSocketUpstream((socket) => socket.write(said)));
       const gateway = await gatewayTo(upstream.url);
       expect((await ask(gateway.port, 'POST', '/', headers, 'x')).status).toBe(502);
       expect((await ask(gateway.port, 'POST', '/', headers, 'x')).header('idempotent-replayed')).toEqual(['true']);
@@ -120,7 +108,7 @@ describe('an upstream that fails', () => {
   });
 
   it('slow in its body: passes as it comes and is recorded whole', async () => {
-    const upstream = using(
+    const upstream = untilOver(
       await startUpstream((_call, response) => {
         response.writeHead(200);
         let sent = 0;
@@ -146,7 +134,7 @@ describe('an upstream that fails', () => {
 describe('connections to upstream', () => {
   it('an idle one that upstream has closed is noticed, not used', async () => {
     let connections = 0;
-    const upstream = using(
+    const upstream = untilOver(
       await startSocketUpstream((socket) => {
         connections += 1;
         // Promises to stay and does not.
@@ -173,7 +161,7 @@ describe('connections to upstream', () => {
   });
 
   it('one that dies under a request: told, never sent again', async () => {
-    const upstream = using(
+    const upstream = untilOver(
       await startSocketUpstream((socket, _request, count) => {
         if (count % 2 === 1) socket.write(answerText('200 OK', 'done'));
         else socket.destroy();
@@ -199,7 +187,7 @@ describe('connections to upstream', () => {
 
   it('are kept and used again', async () => {
     const ports = new Set<number | undefined>();
-    const upstream = using(
+    const upstream = untilOver(
       await startUpstream((call, response, count) => {
         ports.add(response.socket?.remotePort);
         return order(call, response, count);
@@ -213,7 +201,7 @@ describe('connections to upstream', () => {
 
 describe('a client that goes away', () => {
   it('does not stop owned work, which is recorded', async () => {
-    const upstream = using(
+    const upstream = untilOver(
       await startUpstream(async (_call, response) => {
         response.writeHead(200, { 'Content-Type': 'text/plain' });
         for (let part = 0; part < 20; part += 1) {
@@ -237,7 +225,7 @@ describe('a client that goes away', () => {
   it('ends what nobody owns', async () => {
     let upstreamClosed: () => void = () => undefined;
     const closed = new Promise<void>((resolve) => (upstreamClosed = resolve));
-    const upstream = using(
+    const upstream = untilOver(
       await startUpstream((_call, response) => {
         response.on('close', upstreamClosed);
         response.write('x');
@@ -252,7 +240,7 @@ describe('a client that goes away', () => {
   });
 
   it('half way through its body leaves nothing behind', async () => {
-    const upstream = using(await startUpstream());
+    const upstream = untilOver(await startUpstream());
     const gateway = await gatewayTo(upstream.url);
     const wire = new Wire(gateway.port);
     wire.send('POST / HTTP/1.1\r\nHost: x\r\nAuthorization: me\r\nIdempotency-Key: k\r\nContent-Length: 5\r\n\r\nhal');
