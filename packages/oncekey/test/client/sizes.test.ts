@@ -28,12 +28,12 @@ async function bundled(code: string): Promise<{ code: string; imports: readonly 
 }
 
 describe.each([
-  ['the keyed fetch', "export { idempotentFetch } from './index.ts';", 4096],
+  ['the keyed fetch', "export { idempotentFetch } from './index.ts';", 4000],
   [
     'the outbox with its IndexedDB storage',
     `export { createOutbox, ref } from './outbox/index.ts';
      export { indexedDbStorage } from './outbox/storages/indexeddb.ts';`,
-    12_288,
+    12_000,
   ],
 ])('%s', (_name, code, budget) => {
   test(`is at most ${budget} bytes, compressed, and imports nothing`, async () => {

@@ -6,14 +6,14 @@ import { ClientError } from '../errors.ts';
 import { usableKey } from '../key.ts';
 import { coalesceNote, entryOf, type Box } from './box.ts';
 import { decodeEntry, encodeEntry, newEntry, type Entry, type EntryData } from './entry.ts';
-import { invalid, plainRequest, printOf, templateOf, type NewEntry } from './request.ts';
-import type { Commit } from './storage.ts';
-import { refsOf } from './template.ts';
+import { plainRequest, printOf, templateOf, type NewEntry } from './request.ts';
+import type { Row } from './storage.ts';
+import { invalid, refsOf } from './template.ts';
 
 const triesMax = 5;
 
 /** Adds the entry; answers it once it is kept. */
-export async function addEntry(box: Box, given: NewEntry): Promise<Entry> {
+export async function addEntry(box: Box, given: NewEntry): Promise<Row> {
   const { settings } = box;
   const id = checkedName('id', given.id ?? settings.newKey());
   const lane = checkedName('lane', given.lane ?? 'main');
@@ -21,8 +21,8 @@ export async function addEntry(box: Box, given: NewEntry): Promise<Entry> {
   await checkNeeds(box, id, data.needs);
   for (let tries = 0; tries < triesMax; tries += 1) {
     const earlier = data.coalesce === null ? undefined : await unsent(box, lane, data.coalesce);
-    const entry = earlier === undefined ? await insert(box, id, lane, data) : await replace(box, earlier, data);
-    if (entry !== undefined) return entry;
+    const row = await put(box, id, lane, data, earlier);
+    if (row !== undefined) return row;
   }
   throw invalid('coalesce', 'the entry to replace keeps changing; add it without');
 }
@@ -35,7 +35,7 @@ function dataOf({ settings }: Box, given: NewEntry): EntryData {
     key: usableKey(given.key ?? settings.newKey()),
     request,
     print: printOf(request),
-    needs: [...new Set([...refsOf(request), ...(given.after ?? [])])],
+    needs: refsOf(request, given.after),
     idFrom: given.idFrom ?? null,
     coalesce: given.coalesce ?? null,
     meta: given.meta ?? null,
@@ -51,54 +51,41 @@ async function checkNeeds({ settings }: Box, id: string, needs: readonly string[
   }
 }
 
-async function insert(box: Box, id: string, lane: string, data: EntryData): Promise<Entry | undefined> {
+/** As a new entry, or in an earlier one's place under its id and key: neither was ever sent. Undefined: look again. */
+async function put(box: Box, id: string, lane: string, data: EntryData, earlier?: Entry): Promise<Row | undefined> {
   const { storage, maxEntries, maxBytes } = box.settings;
-  const text = encodeEntry(data);
-  const note = data.coalesce === null ? undefined : { name: coalesceNote(lane, data.coalesce), value: id };
-  const commit: Commit = {
-    rows: [{ id, lane, state: 'open', data: text, seen: 0 }],
+  const kept = earlier === undefined ? data : { ...data, key: earlier.key, addedAtMs: earlier.addedAtMs };
+  const place = earlier ?? { id, revision: 0 };
+  const answer = await storage.commit({
+    rows: [{ id: place.id, lane, state: 'open', data: encodeEntry(kept), seen: place.revision }],
+    notes: data.coalesce === null ? [] : [{ name: coalesceNote(lane, data.coalesce), value: place.id }],
     limits: { entries: maxEntries, bytes: maxBytes },
-    ...(note !== undefined && { notes: [note] }),
-  };
-  const answer = await storage.commit(commit);
-  if (answer.kind === 'conflict') return known(box, id, data);
+  });
   if (answer.kind === 'full') throw full(box, answer.limit);
-  box.tell({ kind: 'added', id });
-  return answer.rows.map((row) => entryOf(box, row))[0];
+  if (answer.kind === 'conflict') return earlier === undefined ? known(box, id, data) : undefined;
+  box.tell({ kind: earlier === undefined ? 'added' : 'coalesced', id: place.id });
+  return answer.rows[0];
 }
 
 function full({ settings }: Box, limit: 'entries' | 'bytes'): ClientError {
   const max = limit === 'entries' ? settings.maxEntries : settings.maxBytes;
-  return new ClientError('outbox_full', `the outbox holds all it may (${max} ${limit}); drain it, or raise the limit`, {
-    limit,
-    max,
-  });
+  const message = `the outbox holds all it may (${max} ${limit}); drain it, or raise the limit`;
+  return new ClientError('outbox_full', message, { limit, max });
 }
 
 /** The same intent was added before, perhaps by a page that did not live to hear of it. */
-async function known(box: Box, id: string, data: EntryData): Promise<Entry | undefined> {
+async function known(box: Box, id: string, data: EntryData): Promise<Row | undefined> {
   const row = await box.settings.storage.read(id);
-  if (row === undefined) return undefined;
-  const entry = entryOf(box, row);
-  if (entry.print === data.print) return entry;
+  if (row === undefined || entryOf(box, row).print === data.print) return row;
   throw invalid('id', `${id} is the id of another entry; give each thing an id of its own`);
 }
 
 async function unsent(box: Box, lane: string, name: string): Promise<Entry | undefined> {
-  const id = await box.settings.storage.note(coalesceNote(lane, name));
-  const row = id === undefined ? undefined : await box.settings.storage.read(id);
-  const entry = row === undefined ? undefined : decodeEntry(row);
+  const { storage } = box.settings;
+  const id = await storage.note(coalesceNote(lane, name));
+  const row = id && (await storage.read(id));
+  const entry = row ? decodeEntry(row) : undefined;
   return entry?.state === 'open' && entry.sends === 0 ? entry : undefined;
-}
-
-/** In the earlier one's place, under its id and key: neither was ever sent. */
-async function replace(box: Box, earlier: Entry, data: EntryData): Promise<Entry | undefined> {
-  const { id, lane, key, addedAtMs, revision } = earlier;
-  const text = encodeEntry({ ...data, key, addedAtMs });
-  const answer = await box.settings.storage.commit({ rows: [{ id, lane, state: 'open', data: text, seen: revision }] });
-  if (answer.kind !== 'stored') return undefined;
-  box.tell({ kind: 'coalesced', id });
-  return answer.rows.map((row) => entryOf(box, row))[0];
 }
 
 function checkedName(field: string, value: unknown): string {

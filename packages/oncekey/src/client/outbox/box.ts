@@ -1,9 +1,14 @@
 /** What the parts of one outbox share: its settings, whom to tell, and what it knows of the server. */
+import { ClientError } from '../errors.ts';
 import type { Entry, EntryData, Failure } from './entry.ts';
 import { decodeEntry, encodeEntry, unreadableEntry } from './entry.ts';
 import type { OutboxEvent } from './events.ts';
+import type { Answer, Why } from './judge.ts';
 import type { OutboxSettings } from './settings.ts';
 import type { Row, RowState } from './storage.ts';
+
+/** So much of the answer that stopped an entry is kept. */
+const shownMax = 4096;
 
 /** The inside of an outbox. */
 export interface Box {
@@ -16,6 +21,11 @@ export interface Box {
   retentionMs: number;
   /** Tells subscribers that something is otherwise, and the user what. */
   tell(event?: OutboxEvent): void;
+}
+
+/** There is no entry of this id, or no longer. */
+export function missing(id: string, code: 'entry_unknown' | 'entry_gone'): ClientError {
+  return new ClientError(code, `there is no entry ${id}`, { id });
 }
 
 /** The entry of a row, or a stand-in that tells that it cannot be read. */
@@ -41,13 +51,11 @@ export async function keep(
   return row === undefined ? undefined : { ...next, revision: row.revision };
 }
 
-/** Stops the entry for a person. */
-export async function bury(
-  box: Box,
-  entry: Entry,
-  failure: Pick<Failure, 'reason' | 'effect' | 'detail'> & Partial<Failure>,
-): Promise<void> {
-  const whole: Failure = { status: null, body: null, atMs: box.settings.clock.nowMs(), ...failure };
+/** Stops the entry for a person, with the answer that did it. */
+export async function bury(box: Box, entry: Entry, why: Why, answer?: Answer): Promise<void> {
+  const { status = null, body } = answer ?? {};
+  const atMs = box.settings.clock.nowMs();
+  const whole: Failure = { ...why, status, body: body?.slice(0, shownMax) ?? null, atMs };
   const kept = await keep(box, entry, { state: 'dead', failure: whole });
   if (kept !== undefined) box.tell({ kind: 'dead', id: entry.id, failure: whole });
 }

@@ -12,8 +12,8 @@ import { createTurn, type Held } from './turn.ts';
 /** Drains, when asked or by itself. */
 export interface Drainer {
   /** Sends what can be sent now; asked again meanwhile, it looks once more. Never rejects: see the event `drain-failed`. */
-  drain(): Promise<void>;
-  /** Drains soon, and from then on whenever something is due. */
+  readonly drain: () => Promise<void>;
+  /** Drains soon, and from then on whenever something is due; not where the outbox is told to drain when asked only. */
   wake(): void;
   /** Ends what it does by itself, and what runs as soon as the request under way is settled. */
   stop(): Promise<void>;
@@ -75,10 +75,10 @@ export function createDrainer(box: Box): Drainer {
     if (!settings.online()) return intervalMs;
     let nextMs: number | null = null;
     try {
-      const taken = await turn(async (held) => {
+      const busyMs = await turn(async (held) => {
         nextMs = await passes(box, { valid: () => !stopped && held.valid() });
       });
-      if (taken.kind === 'busy') return taken.leftMs;
+      if (busyMs !== undefined) return busyMs;
     } catch (error) {
       box.tell({ kind: 'drain-failed', error });
       return intervalMs;
@@ -89,6 +89,7 @@ export function createDrainer(box: Box): Drainer {
   return {
     drain: start,
     wake() {
+      if (!automatic) return;
       if (running === undefined) sleep(0);
       else again = true;
     },
@@ -177,6 +178,5 @@ async function prune(box: Box): Promise<void> {
 }
 
 function tooOld(row: Row, beforeMs: number): boolean {
-  const atMs = decodeEntry(row)?.result?.atMs;
-  return atMs !== undefined && atMs < beforeMs;
+  return (decodeEntry(row)?.result?.atMs ?? Number.POSITIVE_INFINITY) < beforeMs;
 }

@@ -6,7 +6,7 @@
 import { readKeyValue } from '../key.ts';
 import { isReplayed, mayRetry, problemCode } from '../verdict.ts';
 import { keyHeaderName } from '../../protocol.ts';
-import type { Effect, Entry, FailureReason } from './entry.ts';
+import type { Effect, Entry, Failure, FailureReason } from './entry.ts';
 import type { LaterReason } from './events.ts';
 import type { OutboxSettings } from './settings.ts';
 
@@ -22,8 +22,11 @@ export interface Answer {
 /** What is to be done with the entry. */
 export type Judgement =
   | { readonly kind: 'done' }
-  | { readonly kind: 'later'; readonly why: LaterReason; readonly counts: boolean }
-  | { readonly kind: 'dead'; readonly reason: FailureReason; readonly effect: Effect; readonly detail: string };
+  | { readonly kind: 'later'; readonly why: LaterReason }
+  | { readonly kind: 'dead'; readonly why: Why };
+
+/** Why an entry stops. */
+export type Why = Pick<Failure, 'reason' | 'effect' | 'detail'>;
 
 /** Refusals that stop an entry under their own name, which begins with `idempotency_`. */
 const remembered: readonly FailureReason[] = ['outcome_unknown', 'outcome_not_kept', 'key_reused'];
@@ -31,35 +34,30 @@ const remembered: readonly FailureReason[] = ['outcome_unknown', 'outcome_not_ke
 /** Judges the answer to the entry as it was just sent. */
 export async function judge(settings: OutboxSettings, entry: Entry, answer: Answer): Promise<Judgement> {
   const code = problemCode(answer.body ?? '');
-  if (!isTheServers(settings, entry, answer, code)) return { kind: 'later', why: 'captive', counts: false };
+  if (!isTheServers(settings, entry, answer, code)) return { kind: 'later', why: 'captive' };
   const { status } = answer;
   if (status >= 200 && status < 300) return { kind: 'done' };
   // "See other": the effect is there, and Location says where.
   if (status === 303) return { kind: 'done' };
-  if (await mayRetry(status, answer.header, () => answer.body ?? '')) return laterAfter(status);
-  if (status === 401 || status === 407) return { kind: 'later', why: 'credentials', counts: false };
+  if (await mayRetry(status, answer.header, () => answer.body ?? '')) {
+    // Only a 500 may be the entry's own fault; the rest says that the server is busy or away, and that passes.
+    return { kind: 'later', why: status === 500 ? 'failing' : 'busy' };
+  }
+  if (status === 401 || status === 407) return { kind: 'later', why: 'credentials' };
   return stopped(entry, answer, code);
 }
 
-/** Only a 500 may be the entry's own fault; the rest says that the server is busy or away, and that passes. */
-function laterAfter(status: number): Judgement {
-  return status === 500
-    ? { kind: 'later', why: 'failing', counts: true }
-    : { kind: 'later', why: 'busy', counts: false };
-}
-
-function stopped(entry: Entry, answer: Answer, code: string | undefined): Judgement {
-  const { status } = answer;
-  const replayed = isReplayed(answer.header);
+function stopped(entry: Entry, { status, header }: Answer, code: string | undefined): Judgement {
   const detail = `the server answered ${status} ${code ?? ''}`;
+  const dead = (reason: FailureReason, effect: Effect): Judgement => ({
+    kind: 'dead',
+    why: { reason, effect, detail },
+  });
   const reason = remembered.find((each) => code === `idempotency_${each}`);
-  if (reason !== undefined) {
-    return { kind: 'dead', reason, effect: reason === 'outcome_not_kept' ? 'took' : 'unknown', detail };
-  }
-  if (status >= 500) return { kind: 'dead', reason: 'failed', effect: 'unknown', detail };
+  if (reason !== undefined) return dead(reason, reason === 'outcome_not_kept' ? 'took' : 'unknown');
+  if (status >= 500) return dead('failed', 'unknown');
   // A refusal of the only request that was ever sent, or the replay of the first answer: nothing took effect.
-  const known = entry.sends === 1 || replayed;
-  return { kind: 'dead', reason: 'refused', effect: known ? 'none' : 'unknown', detail };
+  return dead('refused', entry.sends === 1 || isReplayed(header) ? 'none' : 'unknown');
 }
 
 /** Whether the answer can come from the server, and not from something that stands in for it. */

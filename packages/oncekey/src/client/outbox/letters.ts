@@ -4,7 +4,7 @@
  * when it is known that nothing took effect, or when somebody takes that upon himself.
  */
 import { ClientError } from '../errors.ts';
-import { entryOf, keep, type Box } from './box.ts';
+import { entryOf, keep, missing, type Box } from './box.ts';
 import { neverSent, type Entry, type EntryData, type OutboxResult } from './entry.ts';
 import { plainOf, printOf, templateOf, type PlainRequest } from './request.ts';
 import type { RowState } from './storage.ts';
@@ -20,45 +20,42 @@ export interface Anyway {
  * Sends a dead entry again: with a new key when it is known that nothing took effect (its old key would get the old
  * refusal), else with the same key and bytes. Throws `effect_unknown` for an entry the server no longer remembers.
  */
-export async function retryEntry(box: Box, id: string, { evenIfItTookEffect = false }: Anyway): Promise<void> {
-  const entry = await inState(box, id, ['dead']);
-  // The stand-in of a damaged entry has no key; one that could not be upgraded has.
-  if (entry.key === '') throw wrongState(entry);
-  const harmless = entry.failure?.effect === 'none' || entry.failure?.reason === 'ref_missing';
+export async function retryEntry(box: Box, id: string, { evenIfItTookEffect = false }: Anyway = {}): Promise<void> {
+  const entry = await sendable(box, id, ['dead']);
   if (entry.failure?.reason === 'too_old' && !evenIfItTookEffect) throw effectUnknown(id);
-  const fresh = harmless || evenIfItTookEffect;
+  const fresh = entry.failure?.effect === 'none' || evenIfItTookEffect;
   const again: Partial<EntryData> = { refusals: 0, dueAtMs: 0, failure: null };
-  await reopen(box, entry, fresh ? { ...neverSent, key: box.settings.newKey() } : again);
+  await change(box, entry, { state: 'open', ...(fresh ? { ...neverSent, key: box.settings.newKey() } : again) });
 }
 
 /** Changes a dead or not yet sent entry and sends it; with a new key. Throws `effect_unknown` unless nothing took effect. */
 export async function editEntry(
   box: Box,
   id: string,
-  change: (request: PlainRequest) => PlainRequest,
-  { evenIfItTookEffect = false }: Anyway,
+  edit: (request: PlainRequest) => PlainRequest,
+  { evenIfItTookEffect = false }: Anyway = {},
 ): Promise<void> {
-  const entry = await inState(box, id, ['dead', 'open', 'parked']);
-  // The stand-in of a damaged entry has no key; one that could not be upgraded has.
-  if (entry.key === '') throw wrongState(entry);
+  const entry = await sendable(box, id, ['dead', 'open', 'parked']);
   const stopped = entry.state === 'dead';
   if (!stopped && entry.sends > 0) throw wrongState(entry);
   if (stopped && entry.failure?.effect !== 'none' && !evenIfItTookEffect) throw effectUnknown(id);
-  const request = templateOf(change(plainOf(entry.request)));
-  const explicit = entry.needs.filter((need) => !refsOf(entry.request).includes(need));
-  const needs = [...new Set([...refsOf(request), ...explicit])];
+  const request = templateOf(edit(plainOf(entry.request)));
+  const before = refsOf(entry.request);
+  const needs = refsOf(
+    request,
+    entry.needs.filter((need) => !before.includes(need)),
+  );
   const key = stopped ? box.settings.newKey() : entry.key;
-  await reopen(box, entry, { ...neverSent, key, request, needs, print: printOf(request) });
+  await change(box, entry, { state: 'open', ...neverSent, key, request, needs, print: printOf(request) });
 }
 
 /** Takes a dead entry as done: somebody has looked and it took effect, or it does not matter any more. */
-export async function settleEntry(box: Box, id: string, serverId: ServerId | null): Promise<void> {
+export async function settleEntry(box: Box, id: string, serverId: ServerId | null = null): Promise<void> {
   const entry = await inState(box, id, ['dead']);
   const atMs = box.settings.clock.nowMs();
   const result: OutboxResult = { status: 0, headers: {}, body: null, serverId, replayed: false, atMs };
-  if ((await keep(box, entry, { state: 'done', failure: null, result })) === undefined) throw wrongState(entry);
+  await change(box, entry, { state: 'done', failure: null, result });
   box.tell({ kind: 'done', id, result });
-  await unparkAll(box);
 }
 
 /** Removes a stopped or parked entry for good; what refers to it stops, too. */
@@ -73,8 +70,8 @@ export async function cancelEntry(box: Box, id: string): Promise<void> {
   await remove(box, entry);
 }
 
-async function reopen(box: Box, entry: Entry, change: Partial<EntryData>): Promise<void> {
-  if ((await keep(box, entry, { ...change, state: 'open' })) === undefined) throw wrongState(entry);
+async function change(box: Box, entry: Entry, to: Parameters<typeof keep>[2]): Promise<void> {
+  if ((await keep(box, entry, to)) === undefined) throw wrongState(entry);
   await unparkAll(box);
 }
 
@@ -99,9 +96,16 @@ async function unparkAll(box: Box): Promise<void> {
   }
 }
 
+async function sendable(box: Box, id: string, states: readonly RowState[]): Promise<Entry> {
+  const entry = await inState(box, id, states);
+  // The stand-in of a damaged entry has no key; one that could not be upgraded has.
+  if (entry.key === '') throw wrongState(entry);
+  return entry;
+}
+
 async function inState(box: Box, id: string, states: readonly RowState[]): Promise<Entry> {
   const row = await box.settings.storage.read(id);
-  if (row === undefined) throw new ClientError('entry_unknown', `there is no entry ${id}`, { id });
+  if (row === undefined) throw missing(id, 'entry_unknown');
   const entry = entryOf(box, row);
   if (!states.includes(entry.state)) throw wrongState(entry);
   return entry;
@@ -109,10 +113,7 @@ async function inState(box: Box, id: string, states: readonly RowState[]): Promi
 
 function wrongState({ id, state, sends }: Entry): ClientError {
   const now = state === 'open' && sends > 0 ? 'sent' : state;
-  return new ClientError('entry_state', `not with the entry ${id}: it is ${now}`, {
-    id,
-    state: now,
-  });
+  return new ClientError('entry_state', `not with the entry ${id}: it is ${now}`, { id, state: now });
 }
 
 function effectUnknown(id: string): ClientError {

@@ -3,10 +3,9 @@
  * once, with one stable key; one effect at the receiver). This file is its front: what can
  * be asked of it. Sending is in `drain.ts` and `step.ts`.
  */
-import { ClientError } from '../errors.ts';
 import { pause } from '../clock.ts';
 import { addEntry } from './add.ts';
-import { entryOf, type Box } from './box.ts';
+import { missing, type Box } from './box.ts';
 import { createDrainer } from './drain.ts';
 import type { Failure, OutboxResult } from './entry.ts';
 import { cancelEntry, discardEntry, editEntry, retryEntry, settleEntry, type Anyway } from './letters.ts';
@@ -79,31 +78,28 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const unwatch = storage.watch?.(() => snapshots.changed());
   const unhook = whenOnline(() => {
     snapshots.changed();
-    if (settings.automatic) drainer.wake();
+    drainer.wake();
   });
-  if (settings.automatic) drainer.wake();
+  drainer.wake();
 
   const look = async (id: string): Promise<EntryView | undefined> => {
     const row = await storage.read(id);
-    return row === undefined ? undefined : viewOf(box, entryOf(box, row));
+    return row && viewOf(box, row);
   };
-  const thenDrain = async (work: Promise<void>): Promise<void> => {
-    await work;
-    if (settings.automatic) drainer.wake();
+  const thenDrain = async <T>(work: Promise<T>): Promise<T> => {
+    const done = await work;
+    drainer.wake();
+    return done;
   };
 
   return {
-    async add(entry) {
-      const added = await addEntry(box, entry);
-      if (settings.automatic) drainer.wake();
-      return viewOf(box, added);
-    },
+    add: async (entry) => viewOf(box, await thenDrain(addEntry(box, entry))),
     async result(id, signal) {
       let known = false;
       for (;;) {
         const changed = snapshots.next(signal);
         const view = await look(id);
-        if (view === undefined) throw missing(id, known);
+        if (view === undefined) throw missing(id, known ? 'entry_gone' : 'entry_unknown');
         if (view.state === 'done' && view.result !== null) return { kind: 'done', result: view.result };
         if (view.state === 'dead' && view.failure !== null) return { kind: 'dead', failure: view.failure };
         known = true;
@@ -113,15 +109,15 @@ export function createOutbox(options: OutboxOptions): Outbox {
     serverId: async (id) => (await look(id))?.result?.serverId ?? null,
     read: look,
     async list(state, { afterSeq = 0, limit = 100 } = {}) {
-      return (await storage.list(state, afterSeq, limit)).map((row) => viewOf(box, entryOf(box, row)));
+      return (await storage.list(state, afterSeq, limit)).map((row) => viewOf(box, row));
     },
     usage: () => storage.usage(),
-    retry: (id, anyway = {}) => thenDrain(retryEntry(box, id, anyway)),
-    edit: (id, change, anyway = {}) => thenDrain(editEntry(box, id, change, anyway)),
-    settle: (id, serverId = null) => thenDrain(settleEntry(box, id, serverId)),
+    retry: (id, anyway) => thenDrain(retryEntry(box, id, anyway)),
+    edit: (id, change, anyway) => thenDrain(editEntry(box, id, change, anyway)),
+    settle: (id, serverId) => thenDrain(settleEntry(box, id, serverId)),
     discard: (id) => thenDrain(discardEntry(box, id)),
     cancel: (id) => thenDrain(cancelEntry(box, id)),
-    drain: () => drainer.drain(),
+    drain: drainer.drain,
     async drained(signal) {
       for (;;) {
         await drainer.drain();
@@ -140,10 +136,6 @@ export function createOutbox(options: OutboxOptions): Outbox {
       await storage.close();
     },
   };
-}
-
-function missing(id: string, known: boolean): ClientError {
-  return new ClientError(known ? 'entry_gone' : 'entry_unknown', `there is no entry ${id}`, { id });
 }
 
 /** Listens to the browser's word that the network is back, or gone. */

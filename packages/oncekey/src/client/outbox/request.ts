@@ -2,10 +2,9 @@
  * From what a caller adds to the template that is kept, and back for editing and upgrading.
  * It refuses what cannot be kept (streams, credentials) and what cannot be sent.
  */
-import { ClientError } from '../errors.ts';
 import type { IdSource, Json } from './entry.ts';
 import { base64Of, bytesOf } from './storages/encrypted.ts';
-import { parseText, readableText, writeText, type Body, type Template } from './template.ts';
+import { invalid, parseText, readableText, writeText, type Body, type Template } from './template.ts';
 
 /** A request to add. Every text may hold placeholders made by `ref`. */
 export interface NewEntry {
@@ -57,7 +56,7 @@ export function plainRequest(entry: NewEntry, baseUrl: string | undefined): Plai
   try {
     new Headers(headers);
   } catch (cause) {
-    throw invalid('headers', cause instanceof Error ? cause.message : String(cause));
+    throw invalid('headers', String(cause));
   }
   if (entry.json !== undefined) headers['content-type'] ??= 'application/json';
   return { method, url: absolute(entry, baseUrl), headers, body: bodyOf(entry) };
@@ -120,9 +119,4 @@ function checkedName(name: string): string {
   if (secretHeaders.has(lower)) throw invalid(`headers.${lower}`, 'credentials are not kept; use options.credentials');
   if (ownHeaders.has(lower)) throw invalid(`headers.${lower}`, 'the outbox writes it');
   return lower;
-}
-
-/** An entry that cannot be added. */
-export function invalid(field: string, reason: string): ClientError {
-  return new ClientError('entry_invalid', `${field}: ${reason}`, { field, reason });
 }

@@ -11,9 +11,6 @@ import type { Credentials, OutboxSettings } from './settings.ts';
 import { bytesOf } from './storages/encrypted.ts';
 import { freeze, readableText } from './template.ts';
 
-/** How a sending ended. */
-export type Sent = { readonly kind: 'answer'; readonly answer: Answer } | { readonly kind: 'unreachable' };
-
 const maxAnswerBytes = 1_048_576;
 
 /** The headers of this moment; undefined when they could not be had in time. Who refuses them says 401. */
@@ -35,8 +32,12 @@ export async function credentialsFor(settings: OutboxSettings, entry: Entry): Pr
   }
 }
 
-/** Sends the entry. What the network does wrong is a value. */
-export async function sendEntry(settings: OutboxSettings, entry: Entry, credentials: Credentials): Promise<Sent> {
+/** Sends the entry; undefined when no answer was seen, whatever the network did. */
+export async function sendEntry(
+  settings: OutboxSettings,
+  entry: Entry,
+  credentials: Credentials,
+): Promise<Answer | undefined> {
   const { method, url, headers: kept, body } = entry.frozen ?? freeze(entry.request, new Map());
   const timeout = new AbortController();
   const stop = settings.clock.after(settings.attemptTimeoutMs, () => timeout.abort());
@@ -46,10 +47,10 @@ export async function sendEntry(settings: OutboxSettings, entry: Entry, credenti
     headers.set(keyHeaderName, writeKeyValue(entry.key, new URL(url).host, settings.bareHosts));
     const bytes = body === null ? null : 'text' in body ? body.text : bytesOf(body.base64);
     const init = { method, headers, body: bytes, signal: timeout.signal, redirect: 'manual' as const };
-    return { kind: 'answer', answer: await answerOf(await settings.fetch(url, init)) };
+    return await answerOf(await settings.fetch(url, init));
   } catch {
-    // Whatever it was, no answer was seen: what the server did is unknown, and the key makes asking again safe.
-    return { kind: 'unreachable' };
+    // What the server did is unknown, and the key makes asking again safe.
+    return undefined;
   } finally {
     stop();
   }

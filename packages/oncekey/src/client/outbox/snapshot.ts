@@ -3,7 +3,7 @@
  * up to date soon after a change while somebody looks; and the news for who awaits a result.
  */
 import { pause } from '../clock.ts';
-import { entryOf, type Box } from './box.ts';
+import type { Box } from './box.ts';
 import type { Drainer } from './drain.ts';
 import type { RowState, Usage } from './storage.ts';
 import { viewOf, type EntryView } from './view.ts';
@@ -102,5 +102,5 @@ async function entriesOf(box: Box): Promise<EntryView[]> {
   const states: readonly RowState[] = ['dead', 'parked', 'open'];
   const unfinished = await Promise.all(states.map((state) => storage.list(state, 0, shownMax)));
   const done = await storage.latest('done', shownDone);
-  return [...unfinished.flat(), ...done].toSorted((a, b) => a.seq - b.seq).map((row) => viewOf(box, entryOf(box, row)));
+  return [...unfinished.flat(), ...done].toSorted((a, b) => a.seq - b.seq).map((row) => viewOf(box, row));
 }

@@ -8,7 +8,8 @@ import { backoffMs, retryAfterMs } from '../backoff.ts';
 import { ClientError } from '../errors.ts';
 import { bury, buryDamaged, keep, type Box } from './box.ts';
 import { decodeEntry, type Entry } from './entry.ts';
-import { judge, type Answer, type Judgement } from './judge.ts';
+import type { LaterReason } from './events.ts';
+import { judge, type Answer } from './judge.ts';
 import { lookUpNeeds } from './needs.ts';
 import { plainOf, printOf, templateOf } from './request.ts';
 import { resultOf } from './result.ts';
@@ -80,7 +81,7 @@ async function stepEntry(box: Box, entry: Entry, held: Held): Promise<Step> {
 async function deliver(box: Box, entry: Entry, ids: ReadonlyMap<string, ServerId>, held: Held): Promise<Step> {
   const credentials = await credentialsFor(box.settings, entry);
   if (credentials === undefined) {
-    return later(box, entry, { kind: 'later', why: 'credentials', counts: false }, null);
+    return later(box, entry, 'credentials');
   }
   const marked = await markSent(box, entry, ids);
   if (marked === undefined) return moved;
@@ -89,9 +90,8 @@ async function deliver(box: Box, entry: Entry, ids: ReadonlyMap<string, ServerId
   box.sending.add(entry.id);
   box.tell({ kind: 'sent', id: entry.id });
   try {
-    const sent = await sendEntry(box.settings, marked, credentials);
-    if (sent.kind === 'answer') return await settle(box, marked, sent.answer);
-    return await later(box, marked, { kind: 'later', why: 'unreachable', counts: false }, null);
+    const answer = await sendEntry(box.settings, marked, credentials);
+    return await (answer === undefined ? later(box, marked, 'unreachable') : settle(box, marked, answer));
   } finally {
     box.sending.delete(entry.id);
   }
@@ -126,28 +126,20 @@ async function settle(box: Box, entry: Entry, answer: Answer): Promise<Step> {
       return moved;
     }
     case 'later':
-      return later(box, entry, judgement, answer);
-    case 'dead': {
-      const { status, body } = answer;
-      const shown = body === null ? null : body.slice(0, 4096);
-      await bury(box, entry, { ...judgement, status, body: shown });
+      return later(box, entry, judgement.why, answer);
+    case 'dead':
+      await bury(box, entry, judgement.why, answer);
       return moved;
-    }
   }
 }
 
-async function later(
-  box: Box,
-  entry: Entry,
-  { why, counts }: Extract<Judgement, { kind: 'later' }>,
-  answer: Answer | null,
-): Promise<Step> {
+async function later(box: Box, entry: Entry, why: LaterReason, answer?: Answer): Promise<Step> {
   const { settings } = box;
-  const refusals = entry.refusals + (counts ? 1 : 0);
+  const counts = why === 'failing';
+  const refusals = entry.refusals + Number(counts);
   if (refusals >= settings.maxRefusals) {
-    const status = answer?.status ?? null;
     const detail = `the server failed ${refusals} times`;
-    await bury(box, entry, { reason: 'gave_up', effect: 'unknown', detail, status });
+    await bury(box, entry, { reason: 'gave_up', effect: 'unknown', detail }, answer);
     return moved;
   }
   const asked = retryAfterMs(answer?.header('retry-after'), settings.clock.nowMs());
@@ -155,11 +147,11 @@ async function later(
   const dueAtMs = settings.clock.nowMs() + delayMs;
   await keep(box, entry, { refusals, dueAtMs });
   box.tell({ kind: 'later', id: entry.id, why, delayMs });
-  return { kind: 'rest', untilMs: dueAtMs, shared: why !== 'failing' };
+  return { kind: 'rest', untilMs: dueAtMs, shared: !counts };
 }
 
 async function noteRetention(box: Box, answer: Answer): Promise<void> {
-  const advertisedMs = Number(answer.header(retentionHeaderName) ?? Number.NaN) * 1000;
+  const advertisedMs = Number(answer.header(retentionHeaderName)) * 1000;
   if (!(advertisedMs > 0) || advertisedMs === box.retentionMs) return;
   box.retentionMs = advertisedMs;
   await box.settings.storage.commit({ notes: [{ name: retentionNote, value: String(advertisedMs) }] });
@@ -170,7 +162,7 @@ async function upgraded(box: Box, entry: Entry): Promise<Entry | undefined> {
   if (upgrade === undefined) return entry;
   try {
     const request = templateOf(upgrade(plainOf(entry.request), entry.version));
-    const needs = [...new Set([...entry.needs, ...refsOf(request)])];
+    const needs = refsOf(request, entry.needs);
     return await keep(box, entry, { request, needs, print: printOf(request), version });
   } catch (error) {
     const detail = `it could not be upgraded from version ${entry.version}: ${String(error)}`;

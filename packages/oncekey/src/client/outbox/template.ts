@@ -75,15 +75,14 @@ export function parseText(text: string, place: Place): Text {
 }
 
 function idOf(hex: string): string {
-  const bytes = (hex.match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16));
-  return new TextDecoder().decode(Uint8Array.from(bytes));
+  return new TextDecoder().decode(Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)));
 }
 
-/** Ids that the request refers to, each once. */
-export function refsOf({ url, headers, body }: Template): string[] {
+/** Ids that the request refers to, and `others`, each once. */
+export function refsOf({ url, headers, body }: Template, others: readonly string[] = []): string[] {
   const texts = [url, ...headers.map(([, value]) => value), body !== null && 'text' in body ? body.text : ''];
   const parts = texts.flatMap((text) => (typeof text === 'string' ? [] : text));
-  return [...new Set(parts.flatMap((part) => (typeof part === 'string' ? [] : [part.ref])))];
+  return [...new Set([...parts.flatMap((part) => (typeof part === 'string' ? [] : [part.ref])), ...others])];
 }
 
 /** The request with all placeholders resolved. Throws `entry_invalid` when an id cannot stand where it has to. */
@@ -116,21 +115,18 @@ function render(text: Text, write: (part: Placeholder) => string): string {
 }
 
 function written(place: Place, id: ServerId): string {
-  switch (place) {
-    case 'url':
-      return encodeURIComponent(String(id));
-    case 'json':
-      return JSON.stringify(id);
-    case 'json-text':
-      return JSON.stringify(String(id)).slice(1, -1);
-    case 'header':
-    case 'text':
-      return String(id);
-  }
+  if (place === 'json') return JSON.stringify(id);
+  const text = String(id);
+  if (place === 'url') return encodeURIComponent(text);
+  return place === 'json-text' ? JSON.stringify(text).slice(1, -1) : text;
 }
 
 function headerText(name: string, value: string): string {
   if (/^[\t -~\u0080-\u00ff]*$/.test(value)) return value;
-  const reason = 'the server’s id cannot stand in a header';
-  throw new ClientError('entry_invalid', `headers.${name}: ${reason}`, { field: `headers.${name}`, reason });
+  throw invalid(`headers.${name}`, 'the server’s id cannot stand in a header');
+}
+
+/** An entry that cannot be added, or not be sent. */
+export function invalid(field: string, reason: string): ClientError<'entry_invalid'> {
+  return new ClientError('entry_invalid', `${field}: ${reason}`, { field, reason });
 }

@@ -14,11 +14,8 @@ export interface Held {
   valid(): boolean;
 }
 
-/** Whether the work was done, or somebody else is at it for at most so long. */
-export type Taken = { readonly kind: 'done' } | { readonly kind: 'busy'; readonly leftMs: number };
-
-/** Does the work when it is our turn. */
-export type Turn = (work: (held: Held) => Promise<void>) => Promise<Taken>;
+/** Does the work when it is our turn; else answers for how long at most somebody else is at it. */
+export type Turn = (work: (held: Held) => Promise<void>) => Promise<number | undefined>;
 
 interface Lease {
   readonly owner: string;
@@ -26,7 +23,7 @@ interface Lease {
 }
 
 interface LockManager {
-  request(name: string, options: object, work: (lock: unknown) => Promise<Taken>): Promise<Taken>;
+  request(name: string, options: object, work: (lock: unknown) => ReturnType<Turn>): ReturnType<Turn>;
 }
 
 const noteName = 'lease';
@@ -48,10 +45,10 @@ async function leased(
   owner: string,
   work: (held: Held) => Promise<void>,
   holderGone: boolean,
-): Promise<Taken> {
+): ReturnType<Turn> {
   const { clock, leaseMs, storage } = settings;
   let lease = await claim(settings, owner, holderGone);
-  if (lease.kind === 'busy') return lease;
+  if (typeof lease === 'number') return lease;
   let renewedMs = clock.monotonicMs();
   let ended = false;
   let cancel = (): void => undefined;
@@ -61,7 +58,7 @@ async function leased(
       const startedMs = clock.monotonicMs();
       claim(settings, owner, false).then(
         (next) => {
-          if (next.kind === 'busy') ended = true;
+          if (typeof next === 'number') ended = true;
           else [lease, renewedMs] = [next, startedMs];
           if (held.valid()) renewLater();
         },
@@ -75,23 +72,26 @@ async function leased(
     await work(held);
   } finally {
     cancel();
-    if (held.valid()) await storage.commit({ notes: [{ name: noteName, value: null, seen: lease.text }] });
+    if (held.valid()) await storage.commit({ notes: [{ name: noteName, value: null, seen: lease }] });
     ended = true;
   }
-  return { kind: 'done' };
+  return undefined;
 }
 
-type Claim = { readonly kind: 'held'; readonly text: string } | { readonly kind: 'busy'; readonly leftMs: number };
-
-async function claim({ clock, leaseMs, storage }: OutboxSettings, owner: string, holderGone: boolean): Promise<Claim> {
+/** Answers the text of the lease we hold now, or how long somebody else may hold his. */
+async function claim(
+  { clock, leaseMs, storage }: OutboxSettings,
+  owner: string,
+  holderGone: boolean,
+): Promise<string | number> {
   const seen = (await storage.note(noteName)) ?? null;
   const lease = readLease(seen);
   const leftMs = lease === undefined || lease.owner === owner ? 0 : lease.untilMs - clock.nowMs();
   // A lease that ends in the far future was written before the clock was set back.
-  if (!holderGone && leftMs > 0 && leftMs < Math.max(60_000, 2 * leaseMs)) return { kind: 'busy', leftMs };
+  if (!holderGone && leftMs > 0 && leftMs < Math.max(60_000, 2 * leaseMs)) return leftMs;
   const text = JSON.stringify({ owner, untilMs: clock.nowMs() + leaseMs } satisfies Lease);
   const answer = await storage.commit({ notes: [{ name: noteName, value: text, seen }] });
-  return answer.kind === 'stored' ? { kind: 'held', text } : { kind: 'busy', leftMs: leaseMs };
+  return answer.kind === 'stored' ? text : leaseMs;
 }
 
 function readLease(text: string | null): Lease | undefined {

@@ -1,8 +1,8 @@
 /** An entry as applications see it: where it stands, why it stopped, what came of it. */
-import type { Box } from './box.ts';
-import type { Entry, Failure, Json, OutboxResult } from './entry.ts';
+import { entryOf, type Box } from './box.ts';
+import type { Failure, Json, OutboxResult } from './entry.ts';
 import { plainOf } from './request.ts';
-import type { RowState } from './storage.ts';
+import type { Row, RowState } from './storage.ts';
 
 /** A look at an entry; it does not change with the entry. */
 export interface EntryView {
@@ -30,11 +30,30 @@ export interface EntryView {
   readonly result: OutboxResult | null;
 }
 
-/** The view of an entry. */
-export function viewOf(box: Box, entry: Entry): EntryView {
-  const { id, seq, lane, state, key, needs, meta, addedAtMs, sends, dueAtMs, failure, result } = entry;
-  const { method, url, body } = plainOf(entry.request, true);
-  const due = dueAtMs > box.settings.clock.nowMs() ? dueAtMs : null;
-  const place = { id, seq, lane, state, key, method, url, needs, meta, addedAtMs, sends, failure, result };
-  return { ...place, body: typeof body === 'string' ? body : null, sending: box.sending.has(id), dueAtMs: due };
+/** The view of what is kept. */
+export function viewOf(box: Box, row: Row): EntryView {
+  const entry = entryOf(box, row);
+  const { id, seq, lane, state, key, needs, meta, addedAtMs, sends, failure, result } = entry;
+  const { method, url, body: kept } = plainOf(entry.request, true);
+  const body = typeof kept === 'string' ? kept : null;
+  const sending = box.sending.has(id);
+  const dueAtMs = entry.dueAtMs > box.settings.clock.nowMs() ? entry.dueAtMs : null;
+  return {
+    id,
+    seq,
+    lane,
+    state,
+    key,
+    method,
+    url,
+    body,
+    needs,
+    meta,
+    addedAtMs,
+    sends,
+    sending,
+    dueAtMs,
+    failure,
+    result,
+  };
 }

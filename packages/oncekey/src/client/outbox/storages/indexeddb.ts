@@ -4,8 +4,7 @@
  * With `durability: 'strict'` (the default) an acknowledged commit has been written through
  * to the disk; the browser may still clear all storage unless the site asked it to persist.
  */
-import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from 'idb';
-import { ClientError } from '../../errors.ts';
+import { openDB, unwrap, type DBSchema, type IDBPDatabase } from 'idb';
 import { storageFull, storageUnusable, unfinished } from '../storage.ts';
 import type { Commit, CommitAnswer, OutboxStorage } from '../storage.ts';
 import type { Row, RowState, RowWrite, Usage } from '../storage.ts';
@@ -26,9 +25,6 @@ interface Schema extends DBSchema {
   counters: { key: string; value: Counters };
 }
 
-type Stores = ['rows', 'notes', 'counters'];
-type Writing = IDBPTransaction<Schema, Stores, 'readwrite'>;
-
 /** Options of the storage. */
 export interface IndexedDbStorageOptions {
   /** Name of the database, one for each outbox; default `oncekey-outbox`. */
@@ -37,8 +33,6 @@ export interface IndexedDbStorageOptions {
   readonly durability?: 'strict' | 'relaxed';
 }
 
-const quotaExceeded = 'QuotaExceededError';
-const storeNames: Stores = ['rows', 'notes', 'counters'];
 const none = { entries: 0, bytes: 0 };
 const fresh: Counters = { seq: 0, usage: { open: none, parked: none, dead: none, done: none } };
 const top = Number.MAX_SAFE_INTEGER;
@@ -47,7 +41,7 @@ const top = Number.MAX_SAFE_INTEGER;
 export function indexedDbStorage(options: IndexedDbStorageOptions = {}): OutboxStorage {
   const { name = 'oncekey-outbox', durability = 'strict' } = options;
   let opened: Promise<IDBPDatabase<Schema>> | undefined;
-  const channel = typeof BroadcastChannel === 'function' ? new BroadcastChannel(`oncekey:${name}`) : undefined;
+  const channel = new BroadcastChannel(`oncekey:${name}`);
 
   function letGo(): void {
     // One that never opened has told so to whoever asked.
@@ -64,7 +58,7 @@ export function indexedDbStorage(options: IndexedDbStorageOptions = {}): OutboxS
       return await work(await opened);
     } catch (error) {
       // A closed or broken connection is opened anew next time.
-      if (nameOf(error) !== quotaExceeded) letGo();
+      if (!isFull(error)) letGo();
       throw storageError(name, error);
     }
   }
@@ -74,30 +68,22 @@ export function indexedDbStorage(options: IndexedDbStorageOptions = {}): OutboxS
     commit: (commit) =>
       withDatabase(async (db) => {
         const answer = await write(db, commit, durability);
-        if (answer.kind === 'stored') channel?.postMessage(0);
+        if (answer.kind === 'stored') channel.postMessage(0);
         return answer;
       }),
     read: (id) => withDatabase(async (db) => (await db.getAll('rows', id)).map(plain)[0]),
-    head: (lane) =>
-      withDatabase(async (db) => {
-        const range = IDBKeyRange.bound([lane, 0], [lane, top]);
-        return (await db.getAllFromIndex('rows', 'open', range, 1)).map(plain)[0];
-      }),
+    head: (lane) => withDatabase(async (db) => (await rowsOf(db, 'open', lane, 0, 1))[0]),
     lanes: (after, limit) => withDatabase((db) => lanesOf(db, after, limit)),
-    list: (state, afterSeq, limit) =>
-      withDatabase(async (db) => {
-        const range = IDBKeyRange.bound([state, afterSeq], [state, top], true);
-        return (await db.getAllFromIndex('rows', 'state', range, limit)).map(plain);
-      }),
+    list: (state, afterSeq, limit) => withDatabase((db) => rowsOf(db, 'state', state, afterSeq, limit)),
     latest: (state, limit) => withDatabase((db) => latestOf(db, state, limit)),
     note: (note) => withDatabase((db) => db.get('notes', note)),
     usage: () => withDatabase(async (db) => ((await db.get('counters', 'all')) ?? fresh).usage),
     watch(changed) {
-      channel?.addEventListener('message', changed);
-      return () => channel?.removeEventListener('message', changed);
+      channel.addEventListener('message', changed);
+      return () => channel.removeEventListener('message', changed);
     },
     async close() {
-      channel?.close();
+      channel.close();
       letGo();
     },
   };
@@ -116,6 +102,18 @@ function open(name: string, letGo: () => void): Promise<IDBPDatabase<Schema>> {
     blocking: letGo,
     terminated: letGo,
   });
+}
+
+/** Rows of one lane or state, after `seq`. */
+async function rowsOf(
+  db: IDBPDatabase<Schema>,
+  index: 'open' | 'state',
+  of: string,
+  seq: number,
+  limit: number,
+): Promise<Row[]> {
+  const range = IDBKeyRange.bound([of, seq], [of, top], true);
+  return (await db.getAllFromIndex('rows', index, range, limit)).map(plain);
 }
 
 /** The first open row of each lane is found by leaping from lane to lane. */
@@ -143,63 +141,94 @@ async function latestOf(db: IDBPDatabase<Schema>, state: RowState, limit: number
   return rows;
 }
 
-async function write(
-  db: IDBPDatabase<Schema>,
-  commit: Commit,
-  durability: 'strict' | 'relaxed',
-): Promise<CommitAnswer> {
-  const tx = db.transaction(storeNames, 'readwrite', { durability });
-  try {
-    // A refused commit has written nothing, so there is nothing to abort.
-    const [answer] = await Promise.all([apply(tx, commit), tx.done]);
-    return answer;
-  } catch (error) {
-    // What made the transaction fail (a full disk) says more than that a request in it was aborted.
-    throw tx.error ?? error;
-  }
+/**
+ * All that has to be looked at is asked for at once, and then all writes: two trips to the database. Without `idb`'s
+ * promises, which would double the time that an entry takes in the page itself.
+ */
+function write(db: IDBPDatabase<Schema>, commit: Commit, durability: 'strict' | 'relaxed'): Promise<CommitAnswer> {
+  return new Promise((resolve, reject) => {
+    const tx = unwrap(db).transaction(['rows', 'notes', 'counters'], 'readwrite', { durability }) as unknown as Writing;
+    const looked = look(tx, commit);
+    let answer: CommitAnswer;
+    // Answered in the order of asking: with the last one all are.
+    looked.counters.onsuccess = () => {
+      try {
+        answer = apply(tx, commit, looked);
+        // Nothing follows: without this the database asks, after the last write, whether something does.
+        tx.commit();
+      } catch (error) {
+        reject(error);
+        tx.abort();
+      }
+    };
+    tx.oncomplete = () => resolve(answer);
+    tx.onabort = () => reject(tx.error);
+  });
 }
 
-/** Two trips to the database: all that has to be looked at, then all writes at once. */
-async function apply(tx: Writing, { rows = [], removed = [], notes = [], limits }: Commit): Promise<CommitAnswer> {
-  const [kept, noted, counters] = [tx.objectStore('rows'), tx.objectStore('notes'), tx.objectStore('counters')];
+/** The part of the platform's own transaction that is used. */
+interface Writing {
+  readonly error: unknown;
+  oncomplete: (() => void) | null;
+  onabort: (() => void) | null;
+  objectStore(name: string): KeyedStore;
+  commit(): void;
+  abort(): void;
+}
+
+interface KeyedStore {
+  get<T>(key: string): Asked<T>;
+  put(value: unknown, key?: string): unknown;
+  delete(key: string): unknown;
+}
+
+interface Asked<T> {
+  readonly result: T;
+  onsuccess: (() => void) | null;
+}
+
+interface Looked {
+  readonly rows: readonly Asked<KeptRow | undefined>[];
+  readonly notes: readonly Asked<string | undefined>[];
+  readonly counters: Asked<Counters | undefined>;
+}
+
+function look(tx: Writing, { rows = [], removed = [], notes = [] }: Commit): Looked {
+  const [kept, noted] = [tx.objectStore('rows'), tx.objectStore('notes')];
+  return {
+    rows: [...rows, ...removed].map(({ id }) => kept.get(id)),
+    notes: notes.map(({ name }) => noted.get(name)),
+    counters: tx.objectStore('counters').get('all'),
+  };
+}
+
+function apply(tx: Writing, { rows = [], removed = [], notes = [], limits }: Commit, looked: Looked): CommitAnswer {
   const changes = [...rows, ...removed];
-  const [counts = fresh, known, values] = await Promise.all([
-    counters.get('all'),
-    Promise.all(changes.map(({ id }) => kept.get(id))),
-    Promise.all(notes.map(({ name }) => noted.get(name))),
-  ]);
+  const known = looked.rows.map(({ result }) => result);
   const stale = changes.find(({ seen }, at) => (known[at]?.revision ?? 0) !== seen);
   if (stale !== undefined) return { kind: 'conflict', name: stale.id };
-  const changed = notes.find(({ seen }, at) => seen !== undefined && (values[at] ?? null) !== seen);
+  const changed = notes.find(({ seen }, at) => seen !== undefined && (looked.notes[at]?.result ?? null) !== seen);
   if (changed !== undefined) return { kind: 'conflict', name: changed.name };
-  let { seq, usage } = counts;
-  const next = changes.map((change, at) =>
-    isWrite(change) ? keptRow(change, known[at]?.seq ?? (seq += 1)) : undefined,
-  );
-  next.forEach((row, at) => {
-    usage = counted(counted(usage, known[at], -1), row, 1);
-  });
+  let { seq, usage } = looked.counters.result ?? fresh;
+  const next = rows.map((row, at) => keptRow(row, known[at]?.seq ?? (seq += 1)));
+  for (const row of known) usage = counted(usage, row, -1);
+  for (const row of next) usage = counted(usage, row, 1);
   const limit = limits !== undefined && rows.some(({ seen }) => seen === 0) ? passed(usage, limits) : undefined;
   if (limit !== undefined) return { kind: 'full', limit };
-  const writes: Promise<unknown>[] = [
-    ...next.map((row, at) => (row === undefined ? kept.delete(changes[at]?.id ?? '') : kept.put(row))),
-    ...notes.map(({ name, value }) => (value === null ? noted.delete(name) : noted.put(value, name))),
-    ...(changes.length > 0 ? [counters.put({ seq, usage }, 'all')] : []),
-  ];
-  // Nothing follows: without this the database asks, after the last write, whether something does.
-  tx.commit();
-  await Promise.all(writes);
-  return { kind: 'stored', rows: next.flatMap((row) => (row === undefined ? [] : [plain(row)])) };
+  const [kept, noted] = [tx.objectStore('rows'), tx.objectStore('notes')];
+  for (const row of next) kept.put(row);
+  for (const { id } of removed) kept.delete(id);
+  for (const { name, value } of notes)
+    if (value === null) noted.delete(name);
+    else noted.put(value, name);
+  if (changes.length > 0) tx.objectStore('counters').put({ seq, usage }, 'all');
+  return { kind: 'stored', rows: next.map(plain) };
 }
 
 function passed(usage: Usage, limits: NonNullable<Commit['limits']>): 'entries' | 'bytes' | undefined {
   const { entries, bytes } = unfinished(usage);
   if (entries > limits.entries) return 'entries';
   return bytes > limits.bytes ? 'bytes' : undefined;
-}
-
-function isWrite(change: object): change is RowWrite {
-  return 'data' in change;
 }
 
 function keptRow({ id, lane, state, data, seen }: RowWrite, seq: number): KeptRow {
@@ -217,10 +246,8 @@ function counted(usage: Usage, row: Row | undefined, by: 1 | -1): Usage {
   return { ...usage, [row.state]: { entries: entries + by, bytes: bytes + by * row.data.length } };
 }
 
-const nameOf = (error: unknown): string => (error as { name?: string } | null)?.name ?? '';
+const isFull = (error: unknown): boolean => (error as { name?: string } | null)?.name === 'QuotaExceededError';
 
 function storageError(name: string, error: unknown): unknown {
-  if (ClientError.is(error)) return error;
-  if (nameOf(error) === quotaExceeded) return storageFull(name, error);
-  return storageUnusable(name, error instanceof Error ? `${nameOf(error)}: ${error.message}` : String(error), error);
+  return isFull(error) ? storageFull(name, error) : storageUnusable(name, String(error), error);
 }
