@@ -29,8 +29,21 @@ export interface CoalesceOptions<Ask, Answer> {
    * turn of the loop: answers of one batch wake callers whose next calls then go together, and none waits for a slot.
    */
   readonly gather?: (go: () => void) => void;
+  /**
+   * Shared by the queues of one store, since what one queue answers makes its callers call another: only who finds
+   * nothing under way in any of them is alone, and calls are dealt out evenly to the batches that may still go.
+   */
+  readonly traffic?: Traffic;
   /** Whether a batch that threw this is sent again, call by call, so that one bad call does not fail its neighbours. */
   readonly apart?: (error: unknown) => boolean;
+}
+
+/** Fewer calls than these are not dealt out. */
+const smallestPart = 8;
+
+/** Batches under way. */
+export interface Traffic {
+  underWay: number;
 }
 
 interface Waiting<Ask, Answer> {
@@ -62,6 +75,7 @@ class Coalescer<Ask, Answer> {
   readonly #maxEntries: number;
   readonly #maxBytes: number;
   readonly #maxWaiting: number;
+  readonly #traffic: Traffic;
   #urgent: Waiting<Ask, Answer>[] = [];
   #waiting: Waiting<Ask, Answer>[] = [];
   #inFlight = 0;
@@ -73,6 +87,7 @@ class Coalescer<Ask, Answer> {
     this.#maxEntries = options.maxEntries ?? 256;
     this.#maxBytes = options.maxBytes ?? 4 * 1024 * 1024;
     this.#maxWaiting = options.maxWaiting ?? 20_000;
+    this.#traffic = options.traffic ?? { underWay: 0 };
   }
 
   add(call: Waiting<Ask, Answer>, urgent: boolean): void {
@@ -82,15 +97,24 @@ class Coalescer<Ask, Answer> {
       return;
     }
     queue.push(call);
+    if (this.#traffic.underWay === 0) this.#go();
+    else this.#goSoon();
+  }
+
+  /** At once, or when what comes in the same turn has been gathered. */
+  #goSoon(): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    this.#afterTurn(() => {
+      this.#isGathering = false;
+      this.#go();
+    });
+  }
+
+  #afterTurn(act: () => void): void {
     const { gather } = this.#options;
-    if (gather === undefined || this.#inFlight === 0) this.#go();
-    else if (!this.#isGathering) {
-      this.#isGathering = true;
-      gather(() => {
-        this.#isGathering = false;
-        this.#go();
-      });
-    }
+    if (gather === undefined) act();
+    else gather(act);
   }
 
   #go(): void {
@@ -100,33 +124,52 @@ class Coalescer<Ask, Answer> {
 
   /** The next batch: urgent calls first, then as many of the others as fit. */
   #take(): Waiting<Ask, Answer>[] {
-    const batch = new Batch<Ask, Answer>(this.#options, this.#maxEntries, this.#maxBytes);
+    const batch = new Batch<Ask, Answer>(this.#options, this.#entries(), this.#maxBytes);
     this.#urgent = batch.fill(this.#urgent);
     this.#waiting = batch.fill(this.#waiting);
     return batch.calls;
   }
 
-  #send(calls: readonly Waiting<Ask, Answer>[]): void {
-    this.#inFlight += 1;
-    const free = (): void => {
-      this.#inFlight -= 1;
-      this.#go();
-    };
-    this.#play(calls).then(free, free);
+  /** Two halves at a time keep the server and this process busy, where one whole would make them wait for each other. */
+  #entries(): number {
+    if (this.#options.traffic === undefined) return this.#maxEntries;
+    const parts = Math.max(this.#maxInFlight - this.#traffic.underWay, 1);
+    const part = Math.ceil((this.#urgent.length + this.#waiting.length) / parts);
+    return Math.min(Math.max(part, smallestPart), this.#maxEntries);
   }
 
-  /** Never rejects: every call is settled. */
-  async #play(calls: readonly Waiting<Ask, Answer>[]): Promise<void> {
+  #send(calls: readonly Waiting<Ask, Answer>[]): void {
+    this.#inFlight += 1;
+    this.#traffic.underWay += 1;
+    const free = (): void => {
+      this.#inFlight -= 1;
+      // Those whom this batch answers, and who call again in this turn, are not alone.
+      if (calls.length > 1) this.#afterTurn(() => (this.#traffic.underWay -= 1));
+      else this.#traffic.underWay -= 1;
+      if (this.#urgent.length + this.#waiting.length > 0) this.#goSoon();
+    };
+    this.#play(calls, free).catch(nothing);
+  }
+
+  /** Never rejects: every call is settled, once the place of the batch is free for the calls that this leads to. */
+  async #play(calls: readonly Waiting<Ask, Answer>[], free: () => void): Promise<void> {
     try {
       const entries = await this.#options.send(calls.map((call) => call.ask));
+      free();
       for (const [index, call] of calls.entries()) call.settle(entries[index] ?? { error: missing() });
     } catch (error) {
       if (calls.length > 1 && this.#options.apart?.(error) === true) {
-        for (const call of calls) await this.#play([call]);
-      } else for (const call of calls) call.settle({ error });
+        for (const call of calls) await this.#play([call], nothing);
+        free();
+      } else {
+        free();
+        for (const call of calls) call.settle({ error });
+      }
     }
   }
 }
+
+function nothing(): void {}
 
 class Batch<Ask, Answer> {
   readonly calls: Waiting<Ask, Answer>[] = [];

@@ -6,7 +6,7 @@
  * live in the record's row: many large ones are written again at each save.
  */
 import type { ClaimAsk, RecordId, Store } from '../core/store.ts';
-import { type BatchEntry, type CoalesceOptions, coalesce } from './coalesce.ts';
+import { type BatchEntry, type CoalesceOptions, type Traffic, coalesce } from './coalesce.ts';
 import { checkListLimit } from './in-process/record-rules.ts';
 import { bindTo } from './postgres/binding.ts';
 import { check } from './postgres/check.ts';
@@ -87,6 +87,7 @@ export function postgres(client: PostgresClient, options: PostgresOptions = {}):
 /** Sends calls once it is known that the database can serve, and says what failed. */
 class Calls {
   readonly server: Server;
+  readonly #traffic: Traffic = { underWay: 0 };
   #ready: Promise<void> | undefined;
   #isReady = false;
 
@@ -125,6 +126,8 @@ class Calls {
   ): (ask: Ask) => Promise<Answer> {
     return coalesce({
       send: (asks) => this.alone(phase, () => send(asks)),
+      gather: (go) => void setImmediate(go),
+      traffic: this.#traffic,
       apart: (error) => isOfOneCall((error as { cause?: unknown }).cause),
       ...options,
     });

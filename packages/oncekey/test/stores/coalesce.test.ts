@@ -58,6 +58,53 @@ test('with gather, a lone call is still sent at once, and calls of one turn go t
   expect(await later).toBe('e!');
 });
 
+const turnwise = { gather: (go: () => void): void => void setImmediate(go) };
+
+test('queues that share their traffic gather while any of them has a batch under way', async () => {
+  const traffic = { underWay: 0 };
+  const [claims, completions] = [server({ ...turnwise, traffic }), server({ ...turnwise, traffic })];
+  const first = claims.call('a');
+  const answers = Promise.all(['b', 'c'].map((ask) => completions.call(ask)));
+  expect(completions.sent).toEqual([]);
+  await completions.turn();
+  expect(completions.sent.map(({ asks }) => asks)).toEqual([['b', 'c']]);
+  claims.sent[0]?.answer();
+  completions.sent[0]?.answer();
+  expect([await first, ...(await answers)]).toEqual(['a!', 'b!', 'c!']);
+});
+
+test('who was answered alone is alone again; those who were answered together go together', async () => {
+  const { sent, call, turn } = server({ ...turnwise, traffic: { underWay: 0 } });
+  const lone = call('a').then(() => call('b'));
+  sent[0]?.answer();
+  for (let hop = 0; hop < 10; hop += 1) await Promise.resolve();
+  const crowd = Promise.all(['c', 'd', 'e'].map((ask) => call(ask).then(() => call(`${ask}2`))));
+  await turn();
+  sent[1]?.answer();
+  await lone;
+  sent[2]?.answer();
+  await turn();
+  await turn();
+  sent[3]?.answer();
+  await crowd;
+  expect(sent.map(({ asks }) => asks)).toEqual([['a'], ['b'], ['c', 'd', 'e'], ['c2', 'd2', 'e2']]);
+});
+
+test('with shared traffic many calls are dealt out to the batches that may go, few are not', async () => {
+  const many = server({ ...turnwise, traffic: { underWay: 1 }, maxInFlight: 3 });
+  const answers = Promise.all(Array.from({ length: 40 }, (_, index) => many.call(String(index))));
+  await many.turn();
+  expect(many.sent.map(({ asks }) => asks.length)).toEqual([20, 20]);
+  for (const batch of many.sent) batch.answer();
+  expect(await answers).toHaveLength(40);
+  const few = server({ ...turnwise, traffic: { underWay: 1 }, maxInFlight: 3 });
+  const rest = Promise.all(Array.from({ length: 6 }, (_, index) => few.call(String(index))));
+  await few.turn();
+  expect(few.sent.map(({ asks }) => asks.length)).toEqual([6]);
+  few.sent[0]?.answer();
+  expect(await rest).toHaveLength(6);
+});
+
 test('a batch is capped by entries and by bytes, and a call over the cap goes alone', async () => {
   const { sent, call, turn } = server({ maxInFlight: 1, maxEntries: 3, maxBytes: 10, bytesOf: (ask) => ask.length });
   const asks = ['first', 'aaaa', 'bbbb', 'cccc', 'x'.repeat(50), 'd', 'e', 'f', 'g'];

@@ -13,6 +13,7 @@ import { type FaultProxy, startFaultProxy } from '../../../../tools/servers/faul
 import { serverForFile } from '../../../../tools/servers/server-for-file.ts';
 import { startPostgres } from '../../../../tools/servers/postgres.ts';
 import { skipReason } from '../../../../tools/servers/stores-under-test.ts';
+import type { ClaimAsk } from '../../src/core/store.ts';
 import { type PostgresPool, type PostgresPoolClient, type PostgresStore, postgres } from '../../src/stores/postgres.ts';
 import { answerOf, askFor, idOf, inDatabase, newDatabase } from './postgres/setting.ts';
 
@@ -240,6 +241,32 @@ describe.skipIf(reason !== undefined)('postgres in trouble', () => {
     }
     expect(discarded).toBeGreaterThan(10);
     await pooled.close();
+  });
+
+  it('keeps statements prepared, and no plan of them but that of an INSERT', async () => {
+    const one = new pg.Pool({ connectionString: url, max: 1 });
+    const kept = postgres(one);
+    const keep = async (asks: readonly ClaimAsk[]): Promise<void> => {
+      await Promise.all(asks.map((ask) => kept.claim(ask)));
+      const outcome = answerOf('kept');
+      await Promise.all(asks.map((ask) => kept.complete({ ...ask, outcome, retentionMs: null })));
+      await Promise.all(asks.map((ask) => kept.claim({ ...ask, token: 'again' })));
+    };
+    // Beyond the fifth time PostgreSQL weighs a plan for good against one for each time.
+    for (let time = 0; time < 12; time++) {
+      await keep([askFor(`kept-${time}`)]);
+      await keep(Array.from({ length: 40 }, (_, index) => askFor(`kept-${time}-${index}`)));
+    }
+    const { rows } = await one.query<{ statement: string; generic: string; custom: string }>(
+      `SELECT statement, generic_plans AS generic, custom_plans AS custom FROM pg_prepared_statements
+       WHERE name LIKE 'oncekey_%' AND generic_plans + custom_plans > 6`,
+    );
+    const [steady, anew] = [true, false].map((is) => rows.filter((row) => row.statement.includes('INSERT') === is));
+    expect(steady).toHaveLength(2);
+    for (const { generic } of steady ?? []) expect(Number(generic)).toBeGreaterThan(0);
+    expect(anew?.length).toBeGreaterThanOrEqual(4);
+    for (const { generic } of anew ?? []) expect(generic).toBe('0');
+    await one.end();
   });
 
   it('needs nothing that a transaction pooler would forget', async () => {

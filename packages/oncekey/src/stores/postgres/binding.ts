@@ -26,7 +26,7 @@ import { type OwnerStatements, completeAll, ownerStatements, prepareComplete } f
 import { readAll, readStatement } from './reading.ts';
 import { numberOf, outcomeAsked, outcomeColumns, outcomeValues } from './rows.ts';
 import type { Server } from './server.ts';
-import { type Statement, kept, runStatement, statement } from './statement.ts';
+import { type Statement, runStatement, steadyStatement } from './statement.ts';
 
 /** What a store binds transactions with. */
 export type Bind = (execute: Executor) => Pick<Store, 'claim' | 'complete' | 'read'>;
@@ -37,7 +37,7 @@ export function bindTo(names: TableNames): Bind {
     claims: claimStatements(names),
     owners: ownerStatements(names),
     read: readStatement(names),
-    insertDone: kept(insertDone(names)),
+    insertDone: insertDone(names),
   };
   return (execute) => {
     const bound = new BoundRecords(execute, names, statements);
@@ -53,7 +53,7 @@ interface BoundStatements {
   readonly claims: ClaimStatements;
   readonly owners: OwnerStatements;
   readonly read: Statement;
-  readonly insertDone: Statement & { readonly name: string };
+  readonly insertDone: Statement;
 }
 
 // The lock ends with the transaction, so that also a pooler may stand in between. Without parameters, so that it can be
@@ -67,7 +67,7 @@ function lookText({ records }: TableNames, id: RecordId): string {
 
 // Written once, completed: whoever is not in this transaction never sees it in progress.
 function insertDone({ records }: TableNames): Statement {
-  return statement([...claimedColumns, 'retention', ...outcomeColumns], ({ a, from }) => {
+  return steadyStatement([...claimedColumns, 'retention', ...outcomeColumns], ({ a, from }) => {
     const outcome = outcomeValues(a);
     return `INSERT INTO ${records} AS r (id, state, attempt, revision, token, fingerprint, first_seen_at, last_seen_at,
         completed_at, expires_at, scope, ${labels.join(', ')}, ${outcomeColumns.join(', ')})
@@ -111,7 +111,7 @@ class BoundRecords {
     if (fresh === undefined) return onlyEntry(await completeAll(this.#server, owners, [prepareComplete(ask)]));
     const outcome = outcomeAsked(ask.id, ask.outcome);
     const asked = [...claimedAsked(fresh.ask), durationText(ask.retentionMs), ...outcome];
-    const kept = this.#execute.keptAs?.(insertDone.name, fresh.session);
+    const kept = this.#execute.keptAs?.(insertDone.names.bare, fresh.session);
     const [row] = kept === undefined ? await this.#server.run(insertDone, [asked]) : await kept(insertDone.bare, asked);
     // Somebody was quicker: he committed between our look and our lock.
     return row === undefined ? { kind: 'lost' } : { kind: 'stored', completedAtMs: numberOf(row as Row, 'completed') };

@@ -25,7 +25,7 @@ import {
   textIn,
 } from './rows.ts';
 import { type Server, maxTries } from './server.ts';
-import { type Asked, type Source, type Statement, kept, statement, textArray } from './statement.ts';
+import { type Asked, type Source, type Statement, statement, steadyStatement, textArray } from './statement.ts';
 
 /** Columns of the labels but the scope. */
 export const labels = ['operation', 'key', 'owner', 'method', 'path', 'event_id'] as const;
@@ -44,7 +44,7 @@ export interface ClaimStatements {
 /** Makes them. */
 export function claimStatements({ records }: TableNames): ClaimStatements {
   return {
-    insert: kept(statement(columns, (source) => insertText(records, source))),
+    insert: steadyStatement(columns, (source) => insertText(records, source)),
     look: statement(
       ['id'],
       ({ a, among }) => `SELECT ${decidingSelected} FROM ${among}${records} r WHERE ${hasId(a.id)}`,

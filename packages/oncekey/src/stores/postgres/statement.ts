@@ -1,22 +1,25 @@
 /**
  * Statements that one call or many calls are made of, from one text: the values of a call
  * are parameters when it is alone, and rows of `asked` when there are several. All forms
- * mean the same. They are sent unnamed, so that each is planned for the table as it is, but
- * for what has no plan to speak of; any pooler in between is fine.
+ * mean the same. They are kept prepared, which spares most of the work of a short statement,
+ * but planned anew for the table as it is each time, for a plan of yesterday would read the
+ * whole of it; those without a plan to speak of keep theirs.
  */
 import { createHash } from 'node:crypto';
 import type { Execute, Parameter, Row } from './client.ts';
 
 /** A statement in its forms. */
 export interface Statement {
-  /** For one call, as short as it can be: parsing is most of its work. */
+  /** For one call. */
   readonly bare: string;
   /** For one call, as a SELECT: what any library's way of running raw statements answers with rows. */
   readonly one: string;
   /** For several calls. */
   readonly many: string;
-  /** Under which the form for one call may be kept prepared; only for what has no plan that could grow old. */
-  readonly name?: string;
+  /** Under which `bare` and `many` may be kept prepared. */
+  readonly names: { readonly bare: string; readonly many: string };
+  /** Whether `bare` and `many` end in a parameter that is always null. */
+  readonly isPlannedAnew: boolean;
   /** Place of the column of bytes among the parameters of one call, or -1. */
   readonly bytesAt: number;
 }
@@ -38,6 +41,10 @@ export interface Source<Column extends string> {
 // empty or never analysed, instead of reading the whole of it for each batch.
 const anyNumber = 'LIMIT (SELECT NULL::bigint)';
 
+// What the planner takes for a year's work, unless it knows that the parameter is null: a plan for any parameters, which a
+// prepared statement would keep, looks dearer than to plan for these each time. It is never run.
+const anewUnless = '(SELECT count(*) FROM generate_series(1, 1000000000))';
+
 /** Bytes are asked in base64; their column has this name. */
 const bytesColumn = 'body';
 
@@ -46,24 +53,49 @@ export function statement<Column extends string>(
   columns: readonly Column[],
   text: (source: Source<Column>) => string,
 ): Statement {
-  const bare = text({ a: alone(columns), among: '', from: '' });
-  const many = text(severally(columns));
+  return make(columns, text, true);
+}
+
+/** The same for an INSERT, which looks nothing up: its plan cannot grow old. */
+export function steadyStatement<Column extends string>(
+  columns: readonly Column[],
+  text: (source: Source<Column>) => string,
+): Statement {
+  return make(columns, text, false);
+}
+
+function make<Column extends string>(
+  columns: readonly Column[],
+  text: (source: Source<Column>) => string,
+  isPlannedAnew: boolean,
+): Statement {
+  const bytesAt = (columns as readonly string[]).indexOf(bytesColumn);
+  const written = (a: Record<Column, string>): string => text({ a, among: '', from: '' });
+  const isAny = (place: number): string => (isPlannedAnew ? `$${place}::text IS NULL` : '');
+  const bare = written(alone(columns, isAny(columns.length + 1)));
+  const rows = askedRows(columns, bytesAt, isAny(columns.length + (bytesAt < 0 ? 1 : 3)));
+  const many = `WITH ${rows}, done AS (${text(severally(columns))}) SELECT * FROM done`;
   return {
     bare,
-    one: `WITH done AS (${bare}) SELECT * FROM done`,
-    many: `WITH ${askedRows(columns)}, done AS (${many}) SELECT * FROM done`,
-    bytesAt: (columns as readonly string[]).indexOf(bytesColumn),
+    one: `WITH done AS (${written(alone(columns, ''))}) SELECT * FROM done`,
+    many,
+    names: { bare: nameOf(bare), many: nameOf(many) },
+    isPlannedAnew,
+    bytesAt,
   };
 }
 
-/** The same under a name made of its text: another text never has it. */
-export function kept(made: Statement): Statement & { readonly name: string } {
-  return { ...made, name: `oncekey_${createHash('sha256').update(made.bare).digest('hex').slice(0, 32)}` };
+/** Made of the text: another text never has it. */
+function nameOf(text: string): string {
+  return `oncekey_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
 }
 
-function alone<Column extends string>(columns: readonly Column[]): Record<Column, string> {
-  const said = (column: string, at: number): string =>
-    column === bytesColumn ? `decode($${at + 1}::text, 'base64')` : `$${at + 1}::text`;
+function alone<Column extends string>(columns: readonly Column[], isAny: string): Record<Column, string> {
+  const said = (column: string, at: number): string => {
+    const parameter = `$${at + 1}::text`;
+    if (column === bytesColumn) return `decode(${parameter}, 'base64')`;
+    return at > 0 || isAny === '' ? parameter : `CASE WHEN ${isAny} THEN ${parameter} ELSE ${anewUnless}::text END`;
+  };
   return Object.fromEntries(columns.map((column, at) => [column, said(column, at)])) as Record<Column, string>;
 }
 
@@ -73,15 +105,16 @@ function severally<Column extends string>(columns: readonly Column[]): Source<Co
 }
 
 // Arrays of text are read slowly, so bytes come as one long parameter, with where each begins and how long it is.
-function askedRows(columns: readonly string[]): string {
-  const bytesAt = columns.indexOf(bytesColumn);
+function askedRows(columns: readonly string[], bytesAt: number, isAny: string): string {
   const arrays = columns.flatMap((column, at) => (at === bytesAt ? [] : [[column, `$${at + 1}::text[]`] as const]));
   if (bytesAt >= 0) {
     const [from, size] = [columns.length + 1, columns.length + 2];
     arrays.push(['body_from', `$${from}::text[]`], ['body_size', `$${size}::text[]`]);
   }
   const names = arrays.map(([name]) => name).join(', ');
-  const rows = `SELECT * FROM unnest(${arrays.map(([, array]) => array).join(', ')}) AS given (${names}) ${anyNumber}`;
+  const all = isAny === '' ? '' : `WHERE ${isAny} OR ${anewUnless} = 0 `;
+  const unnested = `unnest(${arrays.map(([, array]) => array).join(', ')}) AS given (${names})`;
+  const rows = `SELECT * FROM ${unnested} ${all}${anyNumber}`;
   if (bytesAt < 0) return `asked AS (${rows})`;
   const cut = `substring(decode($${bytesAt + 1}::text, 'base64') FROM body_from::integer FOR body_size::integer)`;
   return `asked AS (SELECT given.*, ${cut} AS ${bytesColumn} FROM (${rows}) AS given)`;
@@ -96,14 +129,22 @@ export function runStatement(
 ): Promise<readonly Row[]> {
   const [first] = calls;
   if (first === undefined) return Promise.resolve([]);
-  if (calls.length === 1)
-    return form === 'bare' ? execute(statementRun.bare, first, statementRun.name) : execute(statementRun.one, first);
-  return execute(statementRun.many, severalParameters(statementRun, first, calls));
+  const { names, bare, one, many, isPlannedAnew } = statementRun;
+  if (calls.length > 1) return execute(many, severalParameters(statementRun, first, calls), names.many);
+  if (form === 'one') return execute(one, first);
+  return execute(bare, isPlannedAnew ? [...first, null] : first, names.bare);
 }
 
-function severalParameters({ bytesAt }: Statement, first: Asked, calls: readonly Asked[]): string[] {
-  const parameters = first.map((_, column) => (column === bytesAt ? joined(calls, column) : arrayText(calls, column)));
+function severalParameters(
+  { bytesAt, isPlannedAnew }: Statement,
+  first: Asked,
+  calls: readonly Asked[],
+): (string | null)[] {
+  const parameters: (string | null)[] = first.map((_, column) =>
+    column === bytesAt ? joined(calls, column) : arrayText(calls, column),
+  );
   if (bytesAt >= 0) parameters.push(...places(calls, bytesAt));
+  if (isPlannedAnew) parameters.push(null);
   return parameters;
 }
 
