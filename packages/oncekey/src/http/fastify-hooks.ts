@@ -8,7 +8,7 @@ import { chain, isPromise } from '../core/maybe.ts';
 import { withWork } from '../core/work.ts';
 import type { Entry } from './entry.ts';
 import { watchRaw } from './fastify-route.ts';
-import { setAnswer, tapePayload, untype, type FastifyReply, type Taping } from './fastify-send.ts';
+import { asAnswered, setAnswer, tapePayload, type FastifyReply, type Taping } from './fastify-send.ts';
 import { NodeAsk } from './node-request.ts';
 import type { Answer, Begun } from './seam.ts';
 
@@ -66,10 +66,7 @@ export function fastifyHooks<R extends FastifyRequest>(
       const held = slotted(request)[slot];
       if (held === null) return done(null, payload);
       slotted(request)[slot] = null;
-      if (!('tape' in held)) {
-        untype(reply, held);
-        return done(null, payload);
-      }
+      if (!('tape' in held)) return done(null, asAnswered(reply, payload, held));
       const send = (taped: { readonly payload: unknown } | undefined): void => {
         if (taped !== undefined) done(null, taped.payload);
       };

@@ -4,9 +4,11 @@
  * Keeps I5. What is written past Fastify, on the raw response, is not seen here.
  */
 import type { ServerResponse } from 'node:http';
+import { isUtf8 } from 'node:buffer';
 import { Readable } from 'node:stream';
 import { chain, type MaybePromise } from '../core/maybe.ts';
 import type { HeaderLine } from '../core/outcome.ts';
+import { grouped } from './grouped.ts';
 import type { Answer, HeadEdit, Send, Tape } from './seam.ts';
 
 type HeaderValue = number | string | readonly string[] | undefined;
@@ -40,9 +42,10 @@ export function tapePayload(
   { tape, edit, before }: Taping,
 ): MaybePromise<{ readonly payload: unknown } | undefined> {
   const body = bodyOf(reply, payload);
-  const lines = linesOf(reply.getHeaders());
+  const headers = reply.getHeaders();
+  const lines = linesOf(headers);
   tape.head(reply.statusCode, lines);
-  for (const name of edit.remove) reply.removeHeader(name);
+  for (const name of edit.remove) if (name in headers) reply.removeHeader(name);
   for (const [name, value] of edit.add) reply.header(name, value);
   if (isSource(body)) return { payload: Readable.from(played(body, tape, lengthIn(lines)), { objectMode: false }) };
   if (typeof body === 'string') tape.chunk(Buffer.from(body), true);
@@ -53,14 +56,20 @@ export function tapePayload(
 /** Sends a whole answer through Fastify, so that its hooks and the headers set before stay. */
 export function setAnswer(reply: FastifyReply, { status, headers, body }: Answer): Buffer | undefined {
   reply.code(status);
-  for (const [name, values] of grouped(headers)) reply.header(name, values);
+  setLines(reply, headers);
   return body.length === 0 ? undefined : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
 }
 
-/** Takes away the type that Fastify gives to bytes of none. */
-export function untype(reply: FastifyReply, { headers }: Answer): void {
+/**
+ * What goes out in place of `payload`, which Fastify has made of an answer: without the type that it gives to bytes of
+ * none, and small UTF-8 as text, which is a single piece with its head.
+ */
+export function asAnswered(reply: FastifyReply, payload: unknown, { headers }: Answer): unknown {
   if (!headers.some(([name]) => name.toLowerCase() === 'content-type')) reply.removeHeader('content-type');
+  return payload instanceof Buffer && payload.length <= smallBytes && isUtf8(payload) ? payload.toString() : payload;
 }
+
+const smallBytes = 4096;
 
 function settled(
   reply: FastifyReply,
@@ -75,8 +84,13 @@ function settled(
     return undefined;
   }
   for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
-  for (const [name, values] of grouped(linesOf(before))) reply.header(name, values);
+  setLines(reply, linesOf(before));
   return { payload: setAnswer(reply, send.instead) };
+}
+
+function setLines(reply: FastifyReply, lines: readonly HeaderLine[]): void {
+  const groups = grouped(lines);
+  for (const name in groups) reply.header(name, groups[name] ?? '');
 }
 
 type Source = AsyncIterable<Uint8Array | string>;
@@ -117,17 +131,6 @@ async function* played(source: Source, tape: Tape, length: number | null): Async
     // Its reader has gone, or it broke: what the answer was will not be known.
     if (open) await tape.cut();
   }
-}
-
-/** Values by lower-case name; one alone stands for itself, as Fastify compares some. */
-function grouped(lines: readonly HeaderLine[]): Map<string, string | string[]> {
-  const groups = new Map<string, string | string[]>();
-  for (const [name, value] of lines) {
-    const lower = name.toLowerCase();
-    const seen = groups.get(lower);
-    groups.set(lower, seen === undefined ? value : [...(typeof seen === 'string' ? [seen] : seen), value]);
-  }
-  return groups;
 }
 
 function linesOf(headers: object): HeaderLine[] {

@@ -4,8 +4,10 @@
  * the close. When the client has gone the body is drained all the same (rule 11).
  */
 import { systemClock } from '../core/clock.ts';
+import { chain, type MaybePromise } from '../core/maybe.ts';
 import type { HeaderLine } from '../core/outcome.ts';
 import { withWork } from '../core/work.ts';
+import { wholeOf, type WholeAnswer } from './fetch-whole.ts';
 import type { Answer, Begun, HeadEdit, Send, Tape } from './seam.ts';
 
 type Read = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>>;
@@ -13,7 +15,7 @@ type Read = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>>
 /** Keeps a runtime alive for work behind the answer. */
 export type KeepAlive = (work: Promise<unknown>) => void;
 
-/** Lets `act` answer as the owner, and answers its Response, taped. What it throws is answered or thrown on, as the tape says. */
+/** Lets `act` answer as the owner, and answers its Response, taped: the very one where nothing had to be changed. What it throws is answered or thrown on, as the tape says. */
 export async function runTaped(
   { ownership, tape, edit }: Extract<Begun, { kind: 'run' }>,
   act: () => Promise<Response>,
@@ -27,10 +29,27 @@ export async function runTaped(
     if (send === 'send') throw error;
     return send === 'break' ? broken() : toResponse(send.instead);
   }
-  return pump(response, tape, edit, keepAlive);
+  const whole = wholeOf(response);
+  return whole === undefined ? pump(response, tape, edit, keepAlive) : play(response, whole, tape, edit);
 }
 
 function ignore(): void {}
+
+/** A whole answer passes as it is, or another one takes its place. */
+function play(
+  response: Response,
+  { status, headers, body }: WholeAnswer,
+  tape: Tape,
+  edit: HeadEdit,
+): MaybePromise<Response> {
+  tape.head(status, headers);
+  if (typeof body === 'string') tape.chunk(Buffer.from(body), true);
+  else if (body !== null) tape.chunk(body);
+  const isEdited = edit.add.length > 0 || headers.some(([name]) => edit.remove.includes(name.toLowerCase()));
+  return chain(tape.end(false), (send) =>
+    send === 'send' && !isEdited ? response : finish(response, body, edit, send),
+  );
+}
 
 async function pump(response: Response, tape: Tape, edit: HeadEdit, keepAlive: KeepAlive): Promise<Response> {
   // The body first: servers that make their Response late give it its type only then.
@@ -154,7 +173,7 @@ class Rest {
   }
 }
 
-function finish(response: Response, body: Uint8Array | null, edit: HeadEdit, send: Send): Response {
+function finish(response: Response, body: string | Uint8Array | null, edit: HeadEdit, send: Send): Response {
   if (send === 'send') return edited(response, body, edit);
   if (send === 'break') return broken();
   return toResponse(send.instead);
@@ -178,7 +197,11 @@ export function toResponse({ status, headers, body }: Answer): Response {
 }
 
 /** The same Response with another body and the edit applied. */
-export function edited(response: Response, body: Uint8Array | ReadableStream | null, edit: HeadEdit): Response {
+export function edited(
+  response: Response,
+  body: string | Uint8Array | ReadableStream | null,
+  edit: HeadEdit,
+): Response {
   const headers = new Headers(response.headers);
   for (const name of edit.remove) headers.delete(name);
   for (const [name, value] of edit.add) headers.set(name, value);

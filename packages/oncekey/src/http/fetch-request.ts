@@ -25,6 +25,8 @@ export class FetchAsk implements Ask {
   readonly waitUntil?: (work: Promise<unknown>) => void;
   readonly #request: Request;
   readonly #facts: FetchFacts;
+  /** What was read so that others get it too. */
+  sharedBytes: Uint8Array | undefined;
 
   constructor(request: Request, facts: FetchFacts) {
     this.method = request.method;
@@ -54,7 +56,7 @@ export class FetchAsk implements Ask {
       const declared = request.headers.get('content-length');
       if (Number(declared ?? 0) > limitBytes) return { kind: 'too-large' };
       // Of a length that nobody knows only a stream can be cut off in time.
-      if (declared !== null || request.bodyUsed) return shared().then(bytesOf);
+      if (declared !== null || request.bodyUsed) return shared().then((bytes) => this.#keep(new Uint8Array(bytes)));
     }
     if (request.body === null) return emptyBody;
     return readAll(request.clone().body, limitBytes);
@@ -63,10 +65,11 @@ export class FetchAsk implements Ask {
   scope(): MaybePromise<ScopeAnswer> {
     return this.#facts.scope();
   }
-}
 
-function bytesOf(bytes: ArrayBuffer): AskBody {
-  return { kind: 'bytes', bytes: new Uint8Array(bytes) };
+  #keep(bytes: Uint8Array): AskBody {
+    this.sharedBytes = bytes;
+    return { kind: 'bytes', bytes };
+  }
 }
 
 async function readAll(body: ReadableStream<Uint8Array> | null, limitBytes: number): Promise<AskBody> {

@@ -1,7 +1,8 @@
 /**
  * What is used of a Hono context, and the three things that are done with one: its body
- * read once for all, an answer made by it, and a worker kept alive.
+ * offered as text, an answer made by it, and a worker kept alive.
  */
+import { grouped } from './grouped.ts';
 import type { Answer } from './seam.ts';
 
 /** What is used of a Hono context. */
@@ -18,23 +19,37 @@ export interface HonoContext {
   /** Throws where the runtime has none. */
   readonly executionCtx: { waitUntil(work: Promise<unknown>): void };
   header(name: string, value: string): void;
-  newResponse(body: Uint8Array<ArrayBuffer> | null, init: { status: never; headers: Headers }): Response;
+  newResponse(
+    body: string | Uint8Array<ArrayBuffer> | null,
+    status: never,
+    headers: Record<string, string | string[]>,
+  ): Response;
 }
 
+/** Larger bodies are not made into text first: it would cost more than it saves. */
+const smallBytes = 4096;
 const decoder = new TextDecoder();
+const exact = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Read once for all; most handlers want text next, which Hono would make of the bytes in a dearer way. */
-export async function readShared(req: HonoContext['req']): Promise<ArrayBuffer> {
-  const bytes = await req.arrayBuffer();
+/** Most handlers want text or JSON next, which Hono would make of the bytes in a dearer way. */
+export function offerText(req: HonoContext['req'], bytes: Uint8Array): void {
   req.bodyCache.text ??= Promise.resolve(decoder.decode(bytes));
-  return bytes;
 }
 
 /** Made by Hono, so that the headers of outer middleware stay. */
 export function answered(context: HonoContext, { status, headers, body }: Answer): Response {
-  const lines = new Headers();
-  for (const [name, value] of headers) lines.append(name, value);
-  return context.newResponse(body.length === 0 ? null : body.slice(), { status: status as never, headers: lines });
+  return context.newResponse(body.length === 0 ? null : bodyOf(body), status as never, grouped(headers));
+}
+
+/** Text where the bytes are one: together with its head it is a single piece on its way. */
+function bodyOf(bytes: Uint8Array): string | Uint8Array<ArrayBuffer> {
+  if (bytes.length > smallBytes) return bytes.slice();
+  try {
+    return exact.decode(bytes);
+  } catch {
+    // Not UTF-8, which is no fault.
+    return bytes.slice();
+  }
 }
 
 /** Keeps a worker alive for `work`, where the runtime is one. */

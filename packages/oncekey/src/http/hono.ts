@@ -5,7 +5,7 @@
 import { createEntry } from './entry.ts';
 import { runTaped, type KeepAlive } from './fetch-pump.ts';
 import { FetchAsk } from './fetch-request.ts';
-import { answered, keepAlive, readShared, type HonoContext } from './hono-context.ts';
+import { answered, keepAlive, offerText, type HonoContext } from './hono-context.ts';
 import type { EntryOptions } from './options.ts';
 
 export type { HonoContext } from './hono-context.ts';
@@ -21,9 +21,10 @@ export function idempotency<C extends HonoContext = HonoContext>(
   return async (context, next) => {
     const { req } = context;
     const waitUntil: KeepAlive = (work) => keepAlive(context, work);
-    const facts = { scope: () => scope(context), waitUntil, shared: () => readShared(req) };
-    const begun = await protocol.begin(new FetchAsk(req.raw, facts));
+    const ask = new FetchAsk(req.raw, { scope: () => scope(context), waitUntil, shared: () => req.arrayBuffer() });
+    const begun = await protocol.begin(ask);
     if (begun.kind === 'answer') return answered(context, begun.answer);
+    if (ask.sharedBytes !== undefined) offerText(req, ask.sharedBytes);
     if (begun.kind === 'pass') {
       await next();
       for (const [name, value] of begun.edit.add) context.header(name, value);
@@ -34,6 +35,7 @@ export function idempotency<C extends HonoContext = HonoContext>(
       return context.res;
     };
     const response = await runTaped(begun, act, waitUntil);
+    if (response === context.res) return undefined;
     // Emptied first, or Hono would put the old headers over the new.
     context.res = undefined;
     context.res = response;

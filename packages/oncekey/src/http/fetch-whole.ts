@@ -1,0 +1,40 @@
+/**
+ * Answers that are whole and lie open. Hono's server for Node keeps what a Response was made of, under a symbol it calls
+ * `cache`, until somebody looks into the Response; one that nobody looked into costs neither a stream nor a copy, and is
+ * sent the short way. Of any other Response, and of any other shape, nothing is known here: its body is read as a stream.
+ */
+import type { HeaderLine } from '../core/outcome.ts';
+
+/** What a Response was made of. */
+export interface WholeAnswer {
+  readonly status: number;
+  readonly headers: readonly HeaderLine[];
+  readonly body: string | Uint8Array | null;
+}
+
+/** The whole answer, when it lies open; the Response stays as it is. */
+export function wholeOf(response: Response): WholeAnswer | undefined {
+  const key = Object.getOwnPropertySymbols(response).find((symbol) => symbol.description === 'cache');
+  if (key === undefined) return undefined;
+  const kept: unknown = (response as Response & Record<symbol, unknown>)[key];
+  if (!Array.isArray(kept)) return undefined;
+  const [status, body, given] = kept as unknown[];
+  if (typeof status !== 'number' || !isWhole(body)) return undefined;
+  const headers = linesIn(given ?? response.headers);
+  if (headers === undefined) return undefined;
+  // A body without a type gets one on its way: what it will be is not known here.
+  if (body !== null && !headers.some(([name]) => name.toLowerCase() === 'content-type')) return undefined;
+  return { status, headers, body };
+}
+
+function isWhole(body: unknown): body is WholeAnswer['body'] {
+  return body === null || typeof body === 'string' || body instanceof Uint8Array;
+}
+
+/** Lines of a Headers or of a plain object of texts, which is what handlers give most. */
+function linesIn(given: unknown): readonly HeaderLine[] | undefined {
+  if (given instanceof Headers) return [...given];
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return undefined;
+  const lines = Object.entries(given as Record<string, unknown>);
+  return lines.every((line): line is [string, string] => typeof line[1] === 'string') ? lines : undefined;
+}
