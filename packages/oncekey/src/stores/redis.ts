@@ -11,8 +11,9 @@ import type { RedisClient } from './redis/client.ts';
 import { connectionOf } from './redis/connection.ts';
 import { list } from './redis/listing.ts';
 import { erase, look, note, put, resolve } from './redis/operating.ts';
-import { claim, complete, extend, read, release, saveStep } from './redis/ownership.ts';
+import { extend, read, release, saveStep } from './redis/ownership.ts';
 import { Messages } from './redis/messages.ts';
+import { QuickCalls } from './redis/quick.ts';
 import type { WholeStore } from './whole-store.ts';
 
 export type * from './redis/client.ts';
@@ -40,14 +41,16 @@ export function redis(client: RedisClient, options: RedisOptions = {}): RedisSto
   const { prefix = 'oncekey:', allowEviction = false, timeoutMs = 5000 } = options;
   checkOptions(prefix, timeoutMs);
   const connection = connectionOf(client);
-  const calls = new Calls({ connection, prefix, timeoutMs, channel: `${prefix}changed` });
+  const callOptions = { connection, prefix, timeoutMs, channel: `${prefix}changed` };
+  const calls = new Calls(callOptions);
+  const quick = new QuickCalls(callOptions, calls);
   const { subscribe } = connection;
   const messages = subscribe && new Messages((heard) => subscribe(`${prefix}changed`, heard));
   return {
     name: 'redis',
-    claim: (ask) => calls.make(claim, ask),
+    claim: (ask) => quick.claim(ask),
     extend: (id, token, leaseMs) => calls.make(extend, { id, token, leaseMs }),
-    complete: (ask) => calls.make(complete, ask),
+    complete: (ask) => quick.complete(ask),
     release: (id, token, keepMs) => calls.make(release, { id, token, keepMs }),
     read: (id) => calls.make(read, { id }),
     saveStep: (id, token, step) => calls.make(saveStep, { id, token, step }),

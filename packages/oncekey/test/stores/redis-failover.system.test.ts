@@ -99,7 +99,7 @@ describe.each(storesUnderTest(['redis']))('%s', () => {
         'setrange',
         keyOf(poisoned),
         0,
-        '#',
+        '3',
       );
       const failed = errorOf(store.claim({ ...poisoned, token: 'other' }));
       const rivals = await Promise.all(Array.from({ length: 64 }, () => store.claim(askFor(`storm-${library}`))));

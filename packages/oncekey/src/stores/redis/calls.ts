@@ -9,8 +9,11 @@ import { pause } from '../../core/guard.ts';
 import type { RecordId } from '../../core/store.ts';
 import { coalesce, type BatchEntry } from '../coalesce.ts';
 import { ByteWriter } from './bytes.ts';
+import { keyOf } from './key.ts';
 import type { Connection } from './connection.ts';
 import { callError, entryError, unavailable, type Phase } from './failure.ts';
+import { inTime } from './in-time.ts';
+import { script } from './script.ts';
 
 /** What a call asks; every one is about a record. */
 export interface Asked {
@@ -129,7 +132,7 @@ export class Calls {
         const from = writer.number(operation.code, 1).begin(4);
         operation.write?.(writer, ask);
         writer.end(from, 4, 'a call');
-        keys.push(this.#keyOf(ask.id));
+        keys.push(keyOf(this.#prefix, ask.id));
         places.push(place);
       } catch (error) {
         writer.back(begins);
@@ -139,19 +142,12 @@ export class Calls {
     return { places, keys, payload: writer.take() };
   }
 
-  #keyOf(id: RecordId): Buffer {
-    const key = Buffer.allocUnsafe(this.#prefix.length + 32);
-    key.set(this.#prefix);
-    if (id.length === 64 && key.write(id, this.#prefix.length, 'hex') === 32) return key;
-    throw new TypeError(`redis: a record id is 64 hexadecimal digits, not ${JSON.stringify(id)}`);
-  }
-
   async #ask({ keys, payload }: Written): Promise<unknown[]> {
     if (keys.length === 0) return [0];
     const { connection, channel, timeoutMs } = this.#options;
     if (connection.state() !== 'ready') await this.#connected();
     const args = connection.isCluster ? [payload] : [payload, channel];
-    return (await inTime(connection.run(keys, args), timeoutMs)) as unknown[];
+    return (await inTime(connection.run(script, keys, args), timeoutMs)) as unknown[];
   }
 
   /** Waits for a client that is on its way; throws when it is closed or does not arrive. */
@@ -183,21 +179,4 @@ function understood(call: Call | undefined, answer: unknown, nowMs: number): Bat
 // Records begin with another byte and are longer.
 function isError(answer: unknown): answer is [Buffer, Buffer] {
   return Array.isArray(answer) && Buffer.isBuffer(answer[0]) && answer[0].length === 1;
-}
-
-function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const cancel = systemClock.after(timeoutMs, () => {
-      reject(
-        unavailable(`redis: no answer within ${timeoutMs} ms; check that the server is up and reachable`, 'other'),
-      );
-    });
-    const end =
-      <V>(settle: (value: V) => void) =>
-      (value: V): void => {
-        cancel();
-        settle(value);
-      };
-    answer.then(end(resolve), end(reject));
-  });
 }

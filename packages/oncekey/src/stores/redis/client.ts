@@ -36,6 +36,14 @@ export interface IoRedisCluster {
 export interface NodeRedisCommands {
   evalSha(sha1: string, options: NodeRedisEvalOptions): Promise<unknown>;
   eval(script: string, options: NodeRedisEvalOptions): Promise<unknown>;
+  set(key: Buffer, value: Buffer, options: NodeRedisSetOptions): Promise<unknown>;
+}
+
+/** How a claim is set: only where nothing is, answering what is there, for a time. */
+export interface NodeRedisSetOptions {
+  condition: 'NX';
+  GET: true;
+  expiration: { type: 'PX'; value: number };
 }
 
 /** Keys and arguments of a script. */

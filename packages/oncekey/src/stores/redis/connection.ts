@@ -14,10 +14,15 @@ import type {
   RedisClient,
 } from './client.ts';
 import { serverWord } from './failure.ts';
-import { script, scriptSha1 } from './script.ts';
 
 /** `coming`: not connected, and working on it. `closed`: nobody is. */
 export type ConnectionState = 'ready' | 'coming' | 'closed';
+
+/** A script and what a server that has loaded it knows it by. */
+export interface Script {
+  readonly text: string;
+  readonly sha1: string;
+}
 
 /** A client, whichever it is. */
 export interface Connection {
@@ -26,8 +31,10 @@ export interface Connection {
   /** What the client itself puts in front of every key. */
   readonly clientPrefix: string;
   state(): ConnectionState;
-  /** Runs the script, which is loaded again after a failover or SCRIPT FLUSH. */
-  run(keys: Buffer[], args: CommandArgument[]): Promise<unknown>;
+  /** Runs a script, which is loaded again after a failover or SCRIPT FLUSH. */
+  run(script: Script, keys: Buffer[], args: CommandArgument[]): Promise<unknown>;
+  /** Writes where nothing is, for so many milliseconds, and answers null; or answers what is there. */
+  setAbsent(key: Buffer, value: Buffer, expiresInMs: number): Promise<unknown>;
   /** All keys that match, of every primary, some perhaps twice. */
   keys(pattern: string): AsyncIterable<Buffer[]>;
   /** What every primary tells of itself. */
@@ -55,11 +62,13 @@ function ioRedisConnection(client: IoRedis | IoRedisCluster): Connection {
     isCluster: 'nodes' in client,
     clientPrefix: client.options.keyPrefix ?? '',
     state: () => ioRedisStates[client.status] ?? 'coming',
-    run: (keys, args) =>
+    run: (script, keys, args) =>
       loaded(
-        () => client.callBuffer('evalsha', scriptSha1, keys.length, ...keys, ...args),
-        () => client.callBuffer('eval', script, keys.length, ...keys, ...args),
+        () => client.callBuffer('evalsha', script.sha1, keys.length, ...keys, ...args),
+        () => client.callBuffer('eval', script.text, keys.length, ...keys, ...args),
       ),
+    setAbsent: (key, value, expiresInMs) =>
+      client.callBuffer('set', key, value, 'NX', 'GET', 'PX', String(expiresInMs)),
     async *keys(pattern) {
       for (const primary of primaries()) {
         let cursor = '0';
@@ -97,11 +106,13 @@ function nodeRedisConnection(client: NodeRedis | NodeRedisCluster): Connection {
     isCluster: 'nodeClient' in client,
     clientPrefix: keyPrefixOf(client),
     state: () => (!client.isOpen ? 'closed' : 'isReady' in client && !client.isReady ? 'coming' : 'ready'),
-    run: (keys, args) =>
+    run: (script, keys, args) =>
       loaded(
-        () => typed.evalSha(scriptSha1, { keys, arguments: args }),
-        () => typed.eval(script, { keys, arguments: args }),
+        () => typed.evalSha(script.sha1, { keys, arguments: args }),
+        () => typed.eval(script.text, { keys, arguments: args }),
       ),
+    setAbsent: (key, value, expiresInMs) =>
+      typed.set(key, value, { condition: 'NX', GET: true, expiration: { type: 'PX', value: expiresInMs } }),
     async *keys(pattern) {
       for (const node of await nodesOf(client)) {
         let cursor = '0';
@@ -142,11 +153,9 @@ function nodeRedisSubscribe(client: NodeRedis): NonNullable<Connection['subscrib
   };
 }
 
-async function loaded(bySha1: () => Promise<unknown>, whole: () => Promise<unknown>): Promise<unknown> {
-  try {
-    return await bySha1();
-  } catch (error) {
+function loaded(bySha1: () => Promise<unknown>, whole: () => Promise<unknown>): Promise<unknown> {
+  return bySha1().catch((error: unknown) => {
     if (serverWord(error) !== 'NOSCRIPT') throw error;
     return whole();
-  }
+  });
 }

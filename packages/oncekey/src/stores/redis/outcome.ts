@@ -1,13 +1,15 @@
 /**
- * An outcome inside a record, with its checksum: what does not match throws
+ * An outcome inside a record, with a checksum of its bytes: what does not match throws
  * `record_unreadable` instead of replaying other bytes than were stored (I4). The head of
  * an answer, which most outcomes are, is packed; the others are JSON.
  *
- *     1 kind · 4 checksum · [answer: 2 status] · 3+n head · body
+ *     4 checksum · 1 kind · [answer: 2 status] · 3+n head · body
  */
+import { crc32 } from 'node:zlib';
 import type { HeaderLine, Outcome } from '../../core/outcome.ts';
 import type { RecordId } from '../../core/store.ts';
-import { joinChecked, splitChecked } from '../stored-form/checked-outcome.ts';
+import { unreadable } from '../stored-form/checked-outcome.ts';
+import { answerOf, joinOutcome, splitOutcome } from '../stored-form/outcome.ts';
 import { ByteReader, plain, type ByteWriter } from './bytes.ts';
 
 const kinds = ['answer', 'value', 'failure', 'not-kept'] as const;
@@ -27,30 +29,39 @@ const knownLines: readonly HeaderLine[] = ['content-type', 'Content-Type'].flatM
 
 /** Writes an outcome with its checksum. */
 export function writeOutcome(writer: ByteWriter, id: RecordId, outcome: Outcome): void {
-  const { kind, head, crc32, body } = splitChecked(id, outcome);
-  writer.number(kinds.indexOf(kind) + 1, 1).number(crc32, 4);
+  const begins = writer.begin(4);
+  writer.number(kinds.indexOf(outcome.kind) + 1, 1);
   if (outcome.kind === 'answer') {
     const from = writer.number(outcome.status, 2).begin(3);
     writeLines(writer, outcome.headers);
-    writer.end(from, 3, 'the headers');
+    writer.end(from, 3, 'the headers').raw(outcome.body);
   } else {
+    const { head, body } = splitOutcome(outcome);
     writer.textPiece(head, 3, 'the head of the outcome');
+    if (body !== null) writer.raw(body);
   }
-  if (body !== null) writer.raw(body);
+  writer.put(begins, writer.crc32(begins, seedOf(id)), 4);
 }
 
 /** Reads an outcome up to the end of its record. Throws `record_unreadable`. */
-export function readOutcome(id: RecordId, reader: ByteReader): Outcome {
+export function readOutcome(id: RecordId, from: ByteReader): Outcome {
+  const stored = from.number(4);
+  const bytes = from.rest();
+  if (crc32(bytes, seedOf(id)) !== stored) throw unreadable('its outcome does not match its checksum');
+  const reader = new ByteReader(bytes);
   const kind = kinds[reader.number(1) - 1] ?? 'unknown';
-  const crc32 = reader.number(4);
-  const head = kind === 'answer' ? answerHead(reader) : reader.piece(3).toString('utf8');
-  const hasBody = kind === 'answer' || kind === 'value';
-  return joinChecked(id, { kind, head, body: hasBody ? plain(reader.rest()) : null }, crc32);
+  if (kind === 'answer') {
+    const status = reader.number(2);
+    const lines = readLines(new ByteReader(reader.piece(3)));
+    return answerOf(status, lines, plain(reader.rest()));
+  }
+  const head = reader.piece(3).toString('utf8');
+  return joinOutcome({ kind, head, body: kind === 'value' ? plain(reader.rest()) : null });
 }
 
-function answerHead(reader: ByteReader): string {
-  const status = reader.number(2);
-  return JSON.stringify({ status, headers: readLines(new ByteReader(reader.piece(3))) });
+/** The checksum begins with the id: an outcome that ended up under another key is noticed too. */
+function seedOf(id: RecordId): number {
+  return Number.parseInt(id.slice(0, 8), 16);
 }
 
 function writeLines(writer: ByteWriter, lines: readonly HeaderLine[]): void {

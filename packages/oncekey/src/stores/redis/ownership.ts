@@ -27,6 +27,7 @@ import {
   readRecord,
   readSteps,
   stateAt,
+  stateBytes,
   wholeMs,
   writeDuration,
   writeFacts,
@@ -57,6 +58,12 @@ export const claim: Operation<ClaimAsk, ClaimAnswer> = {
     return { kind: 'granted', attempt, steps: readSteps(new ByteReader(steps)) };
   },
 };
+
+/** What a claim of a finished record is answered; undefined when there is more to decide. Throws `record_unreadable`. */
+export function finished(id: RecordId, record: Buffer): ClaimAnswer | undefined {
+  const isFinished = record[0] === stateBytes.completed || record[0] === stateBytes.erased;
+  return isFinished ? refusal(id, record, 0) : undefined;
+}
 
 function refusal(id: RecordId, record: Buffer, nowMs: number): ClaimAnswer {
   const opened = openRecord(record);

@@ -5,9 +5,8 @@
  */
 import type { Fingerprint, Token } from '../../core/store.ts';
 import { unreadable } from '../stored-form/checked-outcome.ts';
-import { isUuid, uuidText, type ByteWriter } from './bytes.ts';
+import { uuidText, type ByteWriter } from './bytes.ts';
 
-const digest = /^[\x20-\x7e]*:[0-9a-f]{64}$/;
 /** Begins a packed form; texts that begin with it are not packed and are marked themselves. */
 const packedMark = 0;
 const plainMark = 1;
@@ -15,8 +14,7 @@ const plainMark = 1;
 /** Writes a token. An empty one is nobody's. */
 export function writeToken(writer: ByteWriter, token: Token): void {
   const from = writer.begin(1);
-  if (isUuid(token)) writer.number(packedMark, 1).uuid(token);
-  else writer.rawText(token);
+  if (!writer.uuid(token, packedMark)) writer.rawText(token);
   writer.end(from, 1, 'the token');
 }
 
@@ -36,13 +34,22 @@ export function writeFingerprint(writer: ByteWriter, fingerprint: Fingerprint | 
 }
 
 function writeText(writer: ByteWriter, fingerprint: Fingerprint): void {
-  if (digest.test(fingerprint) && !fingerprint.startsWith('foreign:')) {
-    writer.number(packedMark, 1).hex(fingerprint.slice(-64)).rawText(fingerprint.slice(0, -65));
-  } else if (fingerprint === '' || fingerprint.charCodeAt(0) <= plainMark) {
-    writer.number(plainMark, 1).rawText(fingerprint);
-  } else {
-    writer.rawText(fingerprint);
+  if (writeDigest(writer, fingerprint)) return;
+  if (fingerprint === '' || fingerprint.charCodeAt(0) <= plainMark) writer.number(plainMark, 1);
+  writer.rawText(fingerprint);
+}
+
+/** Writes `algorithm:digest` with a digest of 64 hexadecimal digits; false for any other text. */
+function writeDigest(writer: ByteWriter, fingerprint: Fingerprint): boolean {
+  const colon = fingerprint.length - 65;
+  if (colon < 0 || fingerprint.charCodeAt(colon) !== 0x3a || fingerprint.startsWith('foreign:')) return false;
+  const begins = writer.length;
+  if (!writer.number(packedMark, 1).hex(fingerprint, colon + 1)) {
+    writer.back(begins);
+    return false;
   }
+  writer.rawText(fingerprint.slice(0, colon));
+  return true;
 }
 
 /** The fingerprint of its packed form. */

@@ -9,14 +9,23 @@
  *     facts = 2+n (operation, scope) · 2+n fingerprint · key, owner, method, path, event id
  */
 import type { Outcome } from '../../core/outcome.ts';
-import type { DurationMs, Labels, RecordId, SavedStep, StoredRecord, TimelineEvent } from '../../core/store.ts';
+import type {
+  ClaimAsk,
+  DurationMs,
+  Labels,
+  RecordId,
+  SavedStep,
+  StoredRecord,
+  TimelineEvent,
+  Token,
+} from '../../core/store.ts';
 import { unreadable } from '../stored-form/checked-outcome.ts';
 import { ByteReader, plain, type ByteWriter } from './bytes.ts';
 import { readOutcome, writeOutcome } from './outcome.ts';
 import { readFingerprint, readToken, writeFingerprint, writeToken } from './packed.ts';
 
-/** The first byte of a record: the version of this layout (1) in its upper half, the state in its lower. */
-export const stateBytes = { owned: 0x11, open: 0x12, completed: 0x13, erased: 0x14 } as const;
+/** The first byte of a record: the version of this layout (2) in its upper half, the state in its lower. */
+export const stateBytes = { owned: 0x21, open: 0x22, completed: 0x23, erased: 0x24, fresh: 0x25 } as const;
 
 /** The longest duration and the last instant that six bytes hold: some 8,900 years. */
 const longestMs = 2 ** 47;
@@ -51,6 +60,25 @@ export function writePersonalFacts(writer: ByteWriter, labels: Labels, fingerpri
   writeFingerprint(writer, fingerprint);
   const { key, owner, method, path, eventId } = labels;
   writer.text(key).text(owner).text(method).text(path).text(eventId);
+}
+
+/** Writes what a fresh record begins with, which is what its owner proves himself with. */
+export function writeFreshHead(writer: ByteWriter, token: Token): void {
+  writer.number(stateBytes.fresh, 1);
+  writeToken(writer, token);
+}
+
+/**
+ * Writes a record as a first claim makes it that knows nothing of the server's: attempt and revision are 1, and what the
+ * clock says is in the key's expiry, which is `spanMs` after the claim and `keepMs` after the end of the lease. Only the
+ * scripts see it; where anybody else asks they write it out.
+ *
+ *     1 fresh · 1+n token · 6 span · 6 keep · 3+n facts
+ */
+export function writeFresh(writer: ByteWriter, ask: ClaimAsk, spanMs: number, keepMs: number): void {
+  writeFreshHead(writer, ask.token);
+  writer.number(spanMs, 6).number(keepMs, 6);
+  writeFacts(writer, ask.labels, ask.fingerprint);
 }
 
 /** Writes a step. */
@@ -95,7 +123,7 @@ function writeNotes(writer: ByteWriter, record: StoredRecord): void {
 
 /** The pieces of a record that decide, and `rest`: notes, then steps or outcome. */
 export interface Opened {
-  readonly state: keyof typeof stateBytes;
+  readonly state: Exclude<keyof typeof stateBytes, 'fresh'>;
   readonly attempt: number;
   readonly revision: number;
   readonly firstSeenAtMs: number;

@@ -9,13 +9,13 @@ export const operatingScript: string = `
 local REPLAY, CONFLICT, RESOLVED, ERASURE = 0, 1, 2, 3
 
 local function read(key)
-  local value = call('GET', key)
+  local value = whole_of(key)
   return value and {value, call('PTTL', key)}
 end
 
 -- What a search looks at: everything up to the notes.
 local function look(key)
-  local value = call('GET', key)
+  local value = whole_of(key)
   if not value then return false end
   local state, _, _, _, _, _, at = unpack(HEAD, value)
   known(state)
@@ -26,11 +26,11 @@ end
 -- A record of an owner comes with a lease that counts from now.
 local function put(key, from, to)
   local duration, revision, at = unpack('>I6I4', payload, from)
-  local old = call('GET', key)
+  local old = whole_of(key)
   if old then
-    local state, _, stands = unpack(HEAD, old)
+    local state, _, standing = unpack(HEAD, old)
     known(state)
-    if stands >= revision then return 0 end
+    if standing >= revision then return 0 end
   end
   local record = sub(payload, at, to)
   local state, _, _, _, lease = unpack(HEAD, record)

@@ -40,6 +40,7 @@ local function claim(key, from, to)
   if keep == 0 then old = call('SET', key, fresh, 'NX', 'GET')
   else old = call('SET', key, fresh, 'NX', 'GET', 'PX', math.max(lease + keep - 1, 1)) end
   if not old then return 1 end
+  old = stands(key, old)
   local state, attempt, _, _, ends, owner = unpack(HEAD, old)
   if state == OWNED then
     if owner == token then
@@ -60,6 +61,11 @@ local function extend(key, from)
   local lease, token = unpack('>I6Bc0', payload, from)
   local old = call('GETRANGE', key, 0, 300)
   if old == '' then return 0 end
+  -- A fresh record is written out with the first heartbeat; from then on only its lease is.
+  if byte(old) == FRESH then
+    old = whole_of(key)
+    call('SET', key, old, 'KEEPTTL')
+  end
   local state, _, _, _, _, owner, at = unpack(HEAD, old)
   known(state)
   if state ~= OWNED or owner ~= token then return 0 end
@@ -71,7 +77,7 @@ end
 
 local function complete(key, from, to)
   local retention, token, at = unpack('>I6Bc0', payload, from)
-  local old = call('GET', key)
+  local old = whole_of(key)
   if not old then return 0 end
   local state, attempt, revision, first, done, owner, begins = unpack(HEAD, old)
   known(state)

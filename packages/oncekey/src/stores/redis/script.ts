@@ -5,6 +5,7 @@
  * it has to change; the layout is told in `record.ts`.
  */
 import { createHash } from 'node:crypto';
+import type { Script } from './connection.ts';
 import { operatingScript } from './script-operating.ts';
 import { ownershipScript } from './script-ownership.ts';
 
@@ -24,12 +25,12 @@ export const codes = {
 } as const;
 
 const opening = `
-local unpack, pack, sub, call = struct.unpack, struct.pack, string.sub, redis.call
+local unpack, pack, sub, byte, call = struct.unpack, struct.pack, string.sub, string.byte, redis.call
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local payload = ARGV[1]
 local changed = {}
-local OWNED, OPEN, COMPLETED, ERASED = 17, 18, 19, 20
+local OWNED, OPEN, COMPLETED, ERASED, FRESH = 33, 34, 35, 36, 37
 local HEAD = '>BI4I4I6I6Bc0'
 
 -- Durations come one higher than they are; 0 is for ever.
@@ -42,6 +43,16 @@ local function tell(key) changed[#changed + 1] = sub(key, -32) end
 
 local function known(state)
   if state < OWNED or state > ERASED then error('it was written by a newer version, or by something else', 0) end
+end
+
+-- A record as everybody but the usual calls knows it. A fresh one is written out: what its expiry tells has to be in it
+-- before the expiry changes. Without an expiry, which somebody must have taken away, its lease is over.
+local function stands(key, value)
+  if not value or byte(value) ~= FRESH then return value end
+  local token, span, keep, at = unpack('>xBc0I6I6', value)
+  local ends = call('PEXPIRETIME', key)
+  if ends < 0 then ends = now end
+  return pack('>BI4I4I6I6Bc0I6', OWNED, 1, 1, ends - span, ends - keep, #token, token, keep + 1) .. sub(value, at) .. '\\0\\0'
 end
 
 -- A record taken to pieces, for changes that are rare enough for a table.
@@ -62,8 +73,10 @@ local function whole(r)
   return head .. pack('>I3', #r.facts) .. r.facts .. pack('>I2', #r.notes) .. r.notes .. r.tail
 end
 
+local function whole_of(key) return stands(key, call('GET', key)) end
+
 local function find(key)
-  local value = call('GET', key)
+  local value = whole_of(key)
   return value and take(value)
 end
 `;
@@ -83,8 +96,7 @@ if #changed > 0 and ARGV[2] then redis.pcall('PUBLISH', ARGV[2], table.concat(ch
 return answers
 `;
 
-/** The script's text. */
-export const script: string = [opening, ownershipScript, operatingScript, closing].join('');
+const text = [opening, ownershipScript, operatingScript, closing].join('');
 
-/** What a server that has loaded it knows it by. */
-export const scriptSha1: string = createHash('sha1').update(script).digest('hex');
+/** Every call there is. */
+export const script: Script = { text, sha1: createHash('sha1').update(text).digest('hex') };

@@ -4,7 +4,7 @@
  * NUL in it is refused (I4; RELIABILITY check 14).
  */
 import { IdempotencyError } from '../../core/errors.ts';
-import type { HeaderLine, NotKeptReason, Outcome, Reference } from '../../core/outcome.ts';
+import type { AnswerOutcome, HeaderLine, NotKeptReason, Outcome, Reference } from '../../core/outcome.ts';
 
 /** An outcome as stores keep it: `head` is JSON text, `body` is null for failures and what was not kept. */
 export interface OutcomeParts {
@@ -35,17 +35,17 @@ export function splitOutcome(outcome: Outcome): OutcomeParts {
   }
 }
 
+/** An answer put together again. Throws `record_unreadable` for anything this library would not have stored. */
+export function answerOf(status: unknown, headers: unknown, body: Uint8Array): AnswerOutcome {
+  return { kind: 'answer', status: statusOf(status), headers: linesOf(headers), body };
+}
+
 /** Puts an outcome together again. Throws `record_unreadable` for anything this library would not have stored. */
 export function joinOutcome(parts: { kind: string; head: string; body: Uint8Array | null }): Outcome {
   const head = parseHead(parts.head);
   switch (parts.kind) {
     case 'answer':
-      return {
-        kind: 'answer',
-        status: statusOf(head['status']),
-        headers: linesOf(head['headers']),
-        body: bodyOf(parts.body),
-      };
+      return answerOf(head['status'], head['headers'], bodyOf(parts.body));
     case 'value':
       return {
         kind: 'value',
