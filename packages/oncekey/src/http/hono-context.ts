@@ -38,12 +38,14 @@ export function offerText(req: HonoContext['req'], bytes: Uint8Array): void {
 
 /** Made by Hono, so that the headers of outer middleware stay. */
 export function answered(context: HonoContext, { status, headers, body }: Answer): Response {
-  return context.newResponse(body.length === 0 ? null : bodyOf(body), status as never, grouped(headers));
+  const named = grouped(headers);
+  return context.newResponse(bodyOf(body, 'content-type' in named), status as never, named);
 }
 
-/** Text where the bytes are one: together with its head it is a single piece on its way. */
-function bodyOf(bytes: Uint8Array): string | Uint8Array<ArrayBuffer> {
-  if (bytes.length > smallBytes) return bytes.slice();
+/** Text where the bytes are one: together with its head it is a single piece on its way. Text of no type would be given one. */
+function bodyOf(bytes: Uint8Array, isTyped: boolean): string | Uint8Array<ArrayBuffer> | null {
+  if (bytes.length === 0) return null;
+  if (bytes.length > smallBytes || !isTyped) return bytes.slice();
   try {
     return exact.decode(bytes);
   } catch {
