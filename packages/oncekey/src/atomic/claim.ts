@@ -21,6 +21,13 @@ export class RolledBack extends Error {
   }
 }
 
+/** The commit was sent and no answer came: only the record can tell whether it took effect. */
+export class Unanswered extends Error {
+  constructor(cause: Error) {
+    super(`no answer to the commit: ${cause.message}`, { cause });
+  }
+}
+
 /** Somebody else's transaction is at it. */
 export const underWay: Told & { readonly kind: 'in-progress' } = {
   kind: 'in-progress',

@@ -8,10 +8,10 @@ import type { Executor } from '../core/store.ts';
 export interface AtomicDatabase<Tx> {
   /**
    * Runs `act` in one transaction: commits when it resolves, rolls back when it rejects, and rejects with what went
-   * wrong. `execute` runs statements inside that transaction. `opens` promises that to execute a statement is the first
-   * thing that `act` does: it may be sent together with the beginning.
+   * wrong. `execute` runs statements inside that transaction. With `bounds`, the first and the last thing that `act` does
+   * is to execute a statement: the database may send them together with the beginning and with the commit.
    */
-  transaction<T>(act: (tx: Tx, execute: Executor) => Promise<T>, opens?: 'by executing'): Promise<T>;
+  transaction<T>(act: (tx: Tx, execute: Executor) => Promise<T>, bounds?: 'by executing'): Promise<T>;
   /** Whether the transaction failed because somebody else stood in its way (a deadlock, a serialisation failure): it is run again. */
   isConflict(error: unknown): boolean;
 }

@@ -18,6 +18,7 @@ import { pause } from '../core/guard.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RecordId } from '../core/store.ts';
 import { binderOf, bindTo, claimIn, RolledBack, underWay } from './claim.ts';
+import { committedBy } from './commit.ts';
 import type { AtomicDatabase } from './database.ts';
 import { TransactionWork } from './work.ts';
 
@@ -112,11 +113,15 @@ class AtomicEngine implements Engine {
 
   /** The transaction failed after the work: whether it was committed, the record says. */
   #resolveCommit(owned: OpenTransaction): void {
-    const read = async (): Promise<void> => {
-      const record = await this.#options.store.read(owned.id);
-      owned.end(record?.token === owned.token && record.outcome !== null ? 'committed' : 'rolled back');
-    };
-    read().catch(() => owned.end('unknown'));
+    const { id, token } = owned;
+    const looking = committedBy(this.#clock, token, () => this.#options.store.read(id));
+    looking.then(
+      (record) => {
+        owned.completedAtMs = record?.completedAtMs ?? null;
+        owned.end(record === undefined ? 'rolled back' : 'committed');
+      },
+      () => owned.end('unknown'),
+    );
   }
 }
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Executor } from '../core/store.ts';
 import type { AtomicDatabase } from './database.ts';
 import { isConflict } from './conflict.ts';
+import { canFinish, finish } from './pg-finish.ts';
 
 /** A statement that `pg` keeps prepared. */
 export interface PgKeptStatement {
@@ -44,12 +45,15 @@ export function pgExecutor(client: PgClient): Executor {
   return executorOf(client, async (text, values) => (await client.query(text, [...values])).rows);
 }
 
-function executorOf(client: PgClient, execute: Executor): Executor {
+type Kept = (name: string, text: string, values: (string | null)[]) => Promise<readonly object[]>;
+
+function executorOf(client: PgClient, execute: Executor, last?: Kept): Executor {
+  const prepared: Kept = async (name, text, values) => (await client.query({ name, text, values })).rows;
   return Object.assign(execute, {
     keptAs: (name: string, session: string): Executor => {
       if (session !== String(client.processID)) return execute;
-      const ownName = `${name}_${suffixOf(client)}`;
-      return async (text, values) => (await client.query({ name: ownName, text, values: [...values] })).rows;
+      const run = last ?? prepared;
+      return (text, values) => run(`${name}_${suffixOf(client)}`, text, [...values]);
     },
   });
 }
@@ -72,13 +76,13 @@ export function pgDatabase<Client extends PgPoolClient>(
   const begin = isolation === undefined ? 'BEGIN' : `BEGIN ISOLATION LEVEL ${isolation}`;
   return {
     isConflict,
-    async transaction(act, opens) {
+    async transaction(act, bounds) {
       const client = await pool.connect();
       // A lent client that nobody listens to would end the process with its connection; the statement tells as well.
       client.on('error', ignore);
-      const one = new Transaction(client, begin);
+      const one = new Transaction(client, begin, bounds !== undefined);
       try {
-        if (opens === undefined) await one.begin();
+        if (bounds === undefined) await one.begin();
         return await one.commit(await act(client, one.execute));
       } catch (error) {
         await one.rollBack();
@@ -99,16 +103,20 @@ class Transaction {
   readonly #client: PgClient;
   readonly #begin: string;
 
-  constructor(client: PgClient, begin: string) {
+  constructor(client: PgClient, begin: string, endsByExecuting: boolean) {
     this.#client = client;
     this.#begin = begin;
     const inside = pgExecutor(client);
-    this.execute = executorOf(client, async (text, values) => {
-      if (!this.isOver) return inside(text, values);
-      if (values.length === 0) return this.#beginWith(text);
-      await this.begin();
-      return inside(text, values);
-    });
+    this.execute = executorOf(
+      client,
+      async (text, values) => {
+        if (!this.isOver) return inside(text, values);
+        if (values.length === 0) return this.#beginWith(text);
+        await this.begin();
+        return inside(text, values);
+      },
+      endsByExecuting && canFinish(client) ? (name, text, values) => this.#finish(name, text, values) : undefined,
+    );
   }
 
   async begin(): Promise<void> {
@@ -121,6 +129,13 @@ class Transaction {
     this.isOver = false;
     const answers = (await this.#client.query(`${this.#begin}; ${text}`)) as unknown as { rows: object[] }[];
     return answers[1]?.rows ?? [];
+  }
+
+  /** In one message with COMMIT: no round trip for that either. */
+  async #finish(name: string, text: string, values: (string | null)[]): Promise<readonly object[]> {
+    const rows = await finish(this.#client, name, text, values);
+    this.isOver = true;
+    return rows;
   }
 
   async commit<T>(result: T): Promise<T> {

@@ -225,7 +225,7 @@ export interface SweepAnswer {
 /** Runs one statement in an open transaction of the user's: texts or nulls in, rows of texts by column out. */
 export interface Executor {
   (text: string, values: readonly (string | null)[]): Promise<readonly object[]>;
-  /** Where there, keeps a statement prepared under the name if it may, in this session of the server; gives what RETURNING says. */
+  /** For the last statement, where there: it may be kept prepared under the name, in this session, and committed at once. Gives what RETURNING says. */
   readonly keptAs?: (name: string, session: string) => Executor;
 }
 

@@ -5,12 +5,14 @@
  * assumed. Which statements do it is the store's.
  */
 import { randomInt, randomUUID } from 'node:crypto';
-import { type Bound, bindTo, claimIn, RolledBack, type Told, underWay } from '../atomic/claim.ts';
+import { type Bound, bindTo, claimIn, RolledBack, type Told, Unanswered, underWay } from '../atomic/claim.ts';
+import { committedBy } from '../atomic/commit.ts';
 import type { AtomicDatabase } from '../atomic/database.ts';
 import { TransactionWork } from '../atomic/work.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Engine, Intent } from '../core/engine.ts';
 import { IdempotencyError } from '../core/errors.ts';
+import type { ValueOutcome } from '../core/outcome.ts';
 import { pause } from '../core/guard.ts';
 import type { RecordId, Store, StoredRecord } from '../core/store.ts';
 import { withWork } from '../core/work.ts';
@@ -21,8 +23,6 @@ import { replayed, valueOf, valueOutcome } from './result.ts';
 
 /** So often a transaction that met a conflict is run in all. */
 const maxTries = 8;
-/** How long a commit whose reply was lost is looked for. */
-const lookMs = 5000;
 
 /** What atomic runs are made of. */
 export interface AtomicParts {
@@ -76,23 +76,37 @@ async function once<Tx, T>(
   const { id } = intent;
   if (parts.running.has(id)) return { kind: 'told', told: underWay };
   const token = randomUUID();
+  const ending: Ending = {};
   let result: RunResult<T> | undefined;
   parts.running.add(id);
   try {
     await db.transaction(async (tx, execute) => {
-      result = await within(bindTo(parts.store, execute), intent, choices, token, tx, act);
+      result = await within(bindTo(parts.store, execute), intent, choices, token, tx, act, ending);
     }, 'by executing');
     if (result !== undefined) return { kind: 'done', result };
     throw new TypeError('atomic: the database resolved its transaction without running it; check the adapter');
   } catch (error) {
     if (error instanceof RolledBack) return { kind: 'told', told: error.told };
     if (db.isConflict(error)) return { kind: 'conflict', error };
+    const { stored } = ending;
     // The work had ended, so it is the commit that failed, or only its reply.
-    if (result !== undefined) return resolveCommit(parts, intent, token, result, error);
+    const isCommits = result !== undefined || error instanceof Unanswered;
+    if (isCommits && stored !== undefined) return resolveCommit(parts, intent, token, stored, error);
     throw error;
   } finally {
     parts.running.delete(id);
   }
+}
+
+/** What a transaction was to store. */
+interface Stored {
+  readonly attempt: number;
+  readonly outcome: ValueOutcome;
+}
+
+/** Filled in once the work has ended. */
+interface Ending {
+  stored?: Stored;
 }
 
 /** Runs `act` and stores its result through `bound`; whether it lasts is up to the transaction. */
@@ -103,37 +117,37 @@ export async function within<Tx, T>(
   token: string,
   tx: Tx,
   act: (tx: Tx) => T | Promise<T>,
+  ending: Ending = {},
 ): Promise<RunResult<T>> {
   const attempt = await claimIn(bound, intent, token);
   const value = await withWork(new TransactionWork(intent.id, token, attempt, tx), () => act(tx));
   const outcome = valueOutcome(value, {}, choices.maxOutcomeBytes);
+  ending.stored = { attempt, outcome };
   const stored = await bound.complete({ id: intent.id, token, outcome, retentionMs: intent.policy.retentionMs });
   if (stored.kind === 'lost') throw new RolledBack(underWay);
-  const record = factsOf(intent.id, attempt, stored.completedAtMs, outcome);
-  return { status: 'executed', value: valueOf(outcome) as T, record };
+  return executed(intent, ending.stored, stored.completedAtMs);
+}
+
+function executed<T>({ id }: Intent, { attempt, outcome }: Stored, completedAtMs: number | null): RunResult<T> {
+  return { status: 'executed', value: valueOf(outcome) as T, record: factsOf(id, attempt, completedAtMs, outcome) };
 }
 
 /** The commit's reply was lost: what the record says is what happened. */
 async function resolveCommit<T>(
   { clock, read }: AtomicParts,
-  { id }: Intent,
+  intent: Intent,
   token: string,
-  result: RunResult<T>,
+  stored: Stored,
   error: unknown,
 ): Promise<Tried<T>> {
-  const untilMs = clock.monotonicMs() + lookMs;
-  for (;;) {
-    try {
-      // oxlint-disable-next-line no-await-in-loop
-      const record = await read(id);
-      if (record?.token === token && record.outcome !== null) return { kind: 'done', result };
-      // Not there: it was rolled back, or the server has not ended it yet. Running again finds out: the lock that it
-      // holds until then stands in the way.
-      return { kind: 'conflict', error };
-    } catch (unread) {
-      if (clock.monotonicMs() >= untilMs) throw unresolved(unread);
-      await pause(clock, 100);
-    }
+  try {
+    const record = await committedBy(clock, token, () => read(intent.id));
+    // Not there: it was rolled back, or the server has not ended it yet. Running again finds out: the lock that it
+    // holds until then stands in the way.
+    if (record === undefined) return { kind: 'conflict', error };
+    return { kind: 'done', result: executed(intent, stored, record.completedAtMs) };
+  } catch (unread) {
+    throw unresolved(unread);
   }
 }
 

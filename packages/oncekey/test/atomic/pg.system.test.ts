@@ -141,19 +141,79 @@ describe('atomic', () => {
     await lossy.end();
   });
 
-  test('what a wrapper of the database says first is said inside of the transaction', async () => {
+  test('costs no round trip more than its work', async () => {
+    const counted = new pg.Pool({ connectionString: server().url, max: 1 });
+    let sent = 0;
+    counted.on('connect', (client) => {
+      const query = client.query.bind(client) as (...given: unknown[]) => unknown;
+      Object.assign(client, { query: (...given: unknown[]) => [query(...given), (sent += 1)][0] });
+    });
+    const once = createOnce({ store: postgres(pool) });
+    await once.atomic(pgDatabase(counted), call(), post);
+    // What begins, the work's own, what commits.
+    expect([sent, await effects()]).toEqual([3, 1]);
+    await counted.end();
+  });
+
+  test('what a wrapper of the database does before and after is inside of the transaction', async () => {
     const once = createOnce({ store: postgres(pool) });
     const inner = pgDatabase(pool);
+    let fails = true;
     const wrapped: AtomicDatabase<pg.PoolClient> = {
       isConflict: (error) => inner.isConflict(error),
       transaction: (act) =>
         inner.transaction(async (tx, execute) => {
           await tx.query("SET LOCAL application_name = 'tenant 7'");
-          return act(tx, execute);
+          const result = await act(tx, execute);
+          if (fails) throw new Error('the auditor is away');
+          return result;
         }),
     };
-    const seen = await once.atomic(wrapped, call(), async (tx) => (await tx.query('SHOW application_name')).rows);
-    expect(seen.value).toEqual([{ application_name: 'tenant 7' }]);
+    const work = async (tx: pg.PoolClient) => {
+      await post(tx);
+      return (await tx.query('SHOW application_name')).rows;
+    };
+    await expect(once.atomic(wrapped, call(), work)).rejects.toThrow('auditor');
+    expect(await effects()).toBe(0);
+    fails = false;
+    const { value } = await once.atomic(wrapped, call(), work);
+    expect([value, await effects()]).toEqual([[{ application_name: 'tenant 7' }], 1]);
+  });
+
+  test('what the server refuses at the commit is thrown, and nothing is left', async () => {
+    await pool.query('CREATE TABLE seat (number integer UNIQUE DEFERRABLE INITIALLY DEFERRED)');
+    const once = createOnce({ store: postgres(pool) });
+    let runs = 0;
+    const twice = once.atomic(pgDatabase(pool), call(), async (tx) => {
+      runs += 1;
+      await post(tx);
+      await tx.query('INSERT INTO seat VALUES (1), (1)');
+    });
+    await expect(twice).rejects.toMatchObject({ code: '23505', table: 'seat' });
+    expect([runs, await effects(), await once.get(call())]).toEqual([1, 0, undefined]);
+  });
+
+  test('a claim outside of any transaction that came meanwhile is not overwritten', async () => {
+    const once = createOnce({ store: postgres(pool) });
+    let begin = (): void => {};
+    const begun = new Promise<void>((resolve) => (begin = resolve));
+    const quicker = begun.then(() => once.run(call(), () => 'the other one'));
+    const late = once.atomic(pgDatabase(pool), call(), async (tx) => {
+      begin();
+      await quicker;
+      return post(tx);
+    });
+    await expect(late).rejects.toSatisfy((error) => codeOf(error) === 'in_progress');
+    expect([await effects(), (await once.get(call()))?.value]).toEqual([0, 'the other one']);
+  });
+
+  test('clients that send ahead are served too', async () => {
+    const ahead = new pg.Pool({ connectionString: server().url, max: 2, pipeline: true } as pg.PoolConfig);
+    const once = createOnce({ store: postgres(pool) });
+    const statuses: string[] = [];
+    for (let run = 0; run < 2; run++) statuses.push((await once.atomic(pgDatabase(ahead), call(), post)).status);
+    expect([statuses, await effects()]).toEqual([['executed', 'replayed'], 1]);
+    await ahead.end();
   });
 
   test('its statement is kept prepared in the session, and behind a pooler it is not', async () => {

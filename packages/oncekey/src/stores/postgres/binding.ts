@@ -26,7 +26,7 @@ import { type OwnerStatements, completeAll, ownerStatements, prepareComplete } f
 import { readAll, readStatement } from './reading.ts';
 import { numberOf, outcomeAsked, outcomeColumns, outcomeValues } from './rows.ts';
 import type { Server } from './server.ts';
-import { type Statement, runStatement, steadyStatement } from './statement.ts';
+import { type Asked, type Statement, runStatement, steadyStatement } from './statement.ts';
 
 /** What a store binds transactions with. */
 export type Bind = (execute: Executor) => Pick<Store, 'claim' | 'complete' | 'read'>;
@@ -37,7 +37,9 @@ export function bindTo(names: TableNames): Bind {
     claims: claimStatements(names),
     owners: ownerStatements(names),
     read: readStatement(names),
-    insertDone: insertDone(names),
+    insertDone: insertDone(names, 'ON CONFLICT (id) DO NOTHING'),
+    // Where the transaction is committed at once, who was too late must fail.
+    insertLast: insertDone(names, ''),
   };
   return (execute) => {
     const bound = new BoundRecords(execute, names, statements);
@@ -54,6 +56,7 @@ interface BoundStatements {
   readonly owners: OwnerStatements;
   readonly read: Statement;
   readonly insertDone: Statement;
+  readonly insertLast: Statement;
 }
 
 // The lock ends with the transaction, so that also a pooler may stand in between. Without parameters, so that it can be
@@ -66,7 +69,7 @@ function lookText({ records }: TableNames, id: RecordId): string {
 }
 
 // Written once, completed: whoever is not in this transaction never sees it in progress.
-function insertDone({ records }: TableNames): Statement {
+function insertDone({ records }: TableNames, overtaken: string): Statement {
   return steadyStatement([...claimedColumns, 'retention', ...outcomeColumns], ({ a, from }) => {
     const outcome = outcomeValues(a);
     return `INSERT INTO ${records} AS r (id, state, attempt, revision, token, fingerprint, first_seen_at, last_seen_at,
@@ -74,7 +77,7 @@ function insertDone({ records }: TableNames): Statement {
       SELECT decode(${a.id}, 'hex'), 'completed', 1, 2, ${a.token}, ${a.fingerprint}, clock_timestamp(),
         clock_timestamp(), clock_timestamp(), ${fromNow(a.retention)}, ${a.scope}::text[],
         ${labels.map((label) => a[label]).join(', ')}, ${outcome.join(', ')}${from}
-      ON CONFLICT (id) DO NOTHING RETURNING ${unixMs('r.completed_at')} AS completed`;
+      ${overtaken} RETURNING ${unixMs('r.completed_at')} AS completed`;
   });
 }
 
@@ -107,19 +110,39 @@ class BoundRecords {
 
   async complete(ask: CompleteAsk): Promise<CompleteAnswer> {
     const fresh = this.#fresh.get(ask.token);
-    const { owners, insertDone } = this.#statements;
+    const { owners } = this.#statements;
     if (fresh === undefined) return onlyEntry(await completeAll(this.#server, owners, [prepareComplete(ask)]));
     const outcome = outcomeAsked(ask.id, ask.outcome);
-    const asked = [...claimedAsked(fresh.ask), durationText(ask.retentionMs), ...outcome];
-    const kept = this.#execute.keptAs?.(insertDone.names.bare, fresh.session);
-    const [row] = kept === undefined ? await this.#server.run(insertDone, [asked]) : await kept(insertDone.bare, asked);
+    const row = await this.#insert(fresh.session, [
+      ...claimedAsked(fresh.ask),
+      durationText(ask.retentionMs),
+      ...outcome,
+    ]);
     // Somebody was quicker: he committed between our look and our lock.
-    return row === undefined ? { kind: 'lost' } : { kind: 'stored', completedAtMs: numberOf(row as Row, 'completed') };
+    return row === undefined ? { kind: 'lost' } : { kind: 'stored', completedAtMs: numberOf(row, 'completed') };
+  }
+
+  async #insert(session: string, asked: Asked): Promise<Row | undefined> {
+    const { insertDone, insertLast } = this.#statements;
+    const last = this.#execute.keptAs?.(insertLast.names.bare, session);
+    if (last === undefined) return (await this.#server.run(insertDone, [asked]))[0];
+    try {
+      return (await last(insertLast.bare, asked))[0] as Row | undefined;
+    } catch (error) {
+      if (isOvertaken(error, this.#server.names)) return undefined;
+      throw error;
+    }
   }
 
   async read(id: RecordId): Promise<StoredRecord | undefined> {
     return onlyEntry(await readAll(this.#server, this.#statements.read, [id]));
   }
+}
+
+/** Whether the record was there already; a unique violation may also be one of the user's own tables, checked at the end. */
+function isOvertaken(error: unknown, { records }: TableNames): boolean {
+  const { code, table } = (error ?? {}) as { code?: unknown; table?: unknown };
+  return code === '23505' && records.endsWith(`"${String(table)}"`);
 }
 
 function onlyEntry<T>([entry]: readonly BatchEntry<T>[]): T {
