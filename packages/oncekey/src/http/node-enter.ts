@@ -10,6 +10,7 @@ import type { Capture } from './node-capture.ts';
 import { capture } from './node-methods.ts';
 import { NodeAsk, type NodeAsker } from './node-request.ts';
 import { sendAnswer } from './node-send.ts';
+import { settleShapes } from './node-shape.ts';
 import type { Begun } from './seam.ts';
 
 /** A request and the response that waits for its answer. */
@@ -23,6 +24,7 @@ export function enterNode<R, T>(
   visit: NodeVisit<R>,
   run: (captured?: Capture) => T,
 ): MaybePromise<T | undefined> {
+  settleShapes(visit.request, visit.response);
   const begun = entry.protocol.begin(new NodeAsk(visit, entry.scope));
   return chain(begun, (told) => proceed(entry, visit.response, told, run));
 }

@@ -3,7 +3,7 @@
  * before the stream ends, so that body parsers behind us read it as if nobody had; what
  * a parser in front of us has made of it is taken as it is. Holds at most the limit.
  */
-import { IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { IdempotencyError } from '../core/errors.ts';
 import type { MaybePromise } from '../core/maybe.ts';
 import type { Ask, AskBody, ScopeAnswer } from './seam.ts';
@@ -99,13 +99,9 @@ function bytesOf(bytes: Uint8Array): AskBody {
 /** Whether the parser feeds the request by `push`, as Node's does; other runtimes only look alike. */
 const pushed = !('bun' in process.versions || 'deno' in process.versions);
 
-/**
- * Nothing may have arrived yet, and the request must still be Node's own: one whose prototype a framework has exchanged
- * (as Express does) gets so much slower by a property of its own that reading and putting back is cheaper.
- */
+/** Nothing may have arrived yet. */
 function mayIntercept(request: IncomingMessage): boolean {
-  if (!pushed || request.readableLength > 0 || request.complete) return false;
-  return Object.getPrototypeOf(request) === IncomingMessage.prototype;
+  return pushed && request.readableLength === 0 && !request.complete;
 }
 
 /**
