@@ -11,7 +11,7 @@ import type { RecordId, Store } from '../core/store.ts';
 import { ownedHere } from '../core/work.ts';
 import { unprotectedByStore, unprotectedHeaderName } from '../protocol.ts';
 import { RequestInput } from './fingerprint.ts';
-import { readKey } from './key-header.ts';
+import { readKey, type KeyReading } from './key-header.ts';
 import { ObservedTape } from './observed-tape.ts';
 import type { ProblemKind, ProtocolOptions } from './options.ts';
 import { problemAnswer, type ProblemFacts } from './problem.ts';
@@ -58,7 +58,15 @@ class HttpProtocol implements Protocol {
   begin(ask: Ask): MaybePromise<Begun> {
     const settings = this.#settings;
     if (!settings.protectedMethods.has(ask.method) || isUpgrade(ask)) return pass;
-    const reading = readKey(ask.headerLines(settings.keyHeader), settings);
+    return chain(readKey(ask.headerLines(settings.keyHeader), settings), (reading) => this.#beginKeyed(ask, reading));
+  }
+
+  close(): Promise<void> {
+    return this.#engine.close();
+  }
+
+  #beginKeyed(ask: Ask, reading: KeyReading): MaybePromise<Begun> {
+    const settings = this.#settings;
     switch (reading.kind) {
       case 'absent':
         return settings.missingKey === 'pass' ? pass : this.#refuse(ask, 'key-missing');
@@ -70,10 +78,6 @@ class HttpProtocol implements Protocol {
           return scope === null ? this.#refuse(ask, 'scope-missing') : this.#beginScoped(ask, reading.key, scope);
         });
     }
-  }
-
-  close(): Promise<void> {
-    return this.#engine.close();
   }
 
   #beginScoped(ask: Ask, key: string, scope: readonly string[]): MaybePromise<Begun> {

@@ -4,7 +4,7 @@
  * never repaired: a key that was guessed would protect something else. Linear in the
  * length of the line; knows no status.
  */
-import { parseItem } from 'structured-headers';
+import { chain, type MaybePromise } from '../core/maybe.ts';
 
 /** `absent`: no line at all. `invalid`: lines that are no key, and why. */
 export type KeyReading =
@@ -29,7 +29,7 @@ const printableAscii = /^[ -~]*$/;
 const clientBugs: ReadonlySet<string> = new Set(['undefined', 'null', 'NaN', '[object Object]']);
 
 /** The key in the header's lines. */
-export function readKey(lines: readonly string[], rules: KeyRules): KeyReading {
+export function readKey(lines: readonly string[], rules: KeyRules): MaybePromise<KeyReading> {
   const line = lines[0];
   if (line === undefined) return absent;
   if (lines.length > 1) return invalid('it was sent more than once');
@@ -37,12 +37,17 @@ export function readKey(lines: readonly string[], rules: KeyRules): KeyReading {
   if (rules.keyFormat === 'any') return checkLength(line, rules);
   const value = line.trim();
   const reading = value.startsWith('"') ? readString(value) : readBare(value, rules);
-  return reading.kind === 'key' ? checkKey(reading.key, rules) : reading;
+  return chain(reading, (read) => (read.kind === 'key' ? checkKey(read.key, rules) : read));
 }
 
-function readString(value: string): KeyReading {
+function readString(value: string): MaybePromise<KeyReading> {
   // Nearly all keys take this way: a string without escapes and parameters is its own text.
-  if (plainString.test(value)) return { kind: 'key', key: value.slice(1, -1) };
+  return plainString.test(value) ? { kind: 'key', key: value.slice(1, -1) } : parseString(value);
+}
+
+/** The parser is loaded by the first key that needs it: most never do. */
+async function parseString(value: string): Promise<KeyReading> {
+  const { parseItem } = await import('structured-headers');
   try {
     const [item] = parseItem(value);
     if (typeof item === 'string') return { kind: 'key', key: item };

@@ -49,7 +49,7 @@ beforeAll(async () => {
   for (const name of ['main', 'worker']) {
     const input = fileURLToPath(new URL(`suite/${name}.ts`, import.meta.url));
     const bundle = await rolldown({ input, platform: 'node' });
-    await bundle.write({ file: join(folder, `${name}.mjs`), format: 'esm' });
+    await bundle.write({ file: join(folder, `${name}.mjs`), format: 'esm', codeSplitting: false });
   }
   await writeFile(join(folder, 'worker.capnp'), workerConfig);
   // The binaries are pinned for one platform; elsewhere the Node at hand has to do.
