@@ -4,7 +4,7 @@
  * token. Same client, same 300-byte answers. A replay is a claim of a finished record; by
  * hand, the SET NX PX that is refused and gives the record back, or the first script.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { redis } from 'oncekey/redis';
 
@@ -142,5 +142,5 @@ function byHash() {
 
 /** @param {string} key */
 function idOf(key) {
-  return createHash('sha256').update(key).digest('hex');
+  return hash('sha256', key, 'hex');
 }

@@ -9,6 +9,8 @@ import { Calls } from './redis/calls.ts';
 import { checkServers } from './redis/check.ts';
 import type { RedisClient } from './redis/client.ts';
 import { connectionOf } from './redis/connection.ts';
+import { Deadlines } from './redis/deadlines.ts';
+import { idLength } from './redis/key.ts';
 import { list } from './redis/listing.ts';
 import { erase, look, note, put, resolve } from './redis/operating.ts';
 import { extend, read, release, saveStep } from './redis/ownership.ts';
@@ -41,7 +43,8 @@ export function redis(client: RedisClient, options: RedisOptions = {}): RedisSto
   const { prefix = 'oncekey:', allowEviction = false, timeoutMs = 5000 } = options;
   checkOptions(prefix, timeoutMs);
   const connection = connectionOf(client);
-  const callOptions = { connection, prefix, timeoutMs, channel: `${prefix}changed` };
+  const deadlines = new Deadlines(timeoutMs);
+  const callOptions = { connection, prefix, deadlines, channel: `${prefix}changed` };
   const calls = new Calls(callOptions);
   const quick = new QuickCalls(callOptions, calls);
   const { subscribe } = connection;
@@ -75,7 +78,7 @@ export function redis(client: RedisClient, options: RedisOptions = {}): RedisSto
 }
 
 function patternOf(prefix: string): string {
-  return prefix.replaceAll(/[\\*?[\]]/g, '\\$&') + '?'.repeat(32);
+  return prefix.replaceAll(/[\\*?[\]]/g, '\\$&') + '[0-9a-f]'.repeat(idLength);
 }
 
 function checkOptions(prefix: unknown, timeoutMs: number): void {

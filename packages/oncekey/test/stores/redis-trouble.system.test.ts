@@ -210,7 +210,7 @@ describe.each(storesUnderTest(['redis']))('%s', () => {
 
   it('serves a user who may do only what the reference lists', async () => {
     const allowed =
-      '+evalsha +eval +get +set +getrange +setrange +del +pexpire +pexpiretime +pttl +time +scan +info +publish +subscribe';
+      '+evalsha +eval +get +set +getrange +setrange +del +pexpire +pexpiretime +pttl +time +scan +info +publish +pubsub|numsub +subscribe';
     const rules = `on >secret ~shop:* resetchannels &shop:changed -@all ${allowed}`;
     await raw.call('acl', 'setuser', 'shop', ...rules.split(' '));
     const client = hearErrors(

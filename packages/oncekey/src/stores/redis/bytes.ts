@@ -18,28 +18,17 @@ const uuid = 0xfd;
 const dash = 0x2d;
 // Up to so many characters a loop of our own is faster than the way out of JavaScript.
 const shortText = 64;
-/** What a character code is worth as a lowercase hexadecimal digit; 16 for all others. */
-const digitOf = Uint8Array.from({ length: 128 }, (_, code) => {
-  const digit = '0123456789abcdef'.indexOf(String.fromCharCode(code));
-  return digit < 0 ? 16 : digit;
-});
+/** What two character codes below 128, seven bits each, are worth as lowercase hexadecimal digits; 256 for all others. */
+const valueOf = new Uint16Array(0x4000).fill(256);
+for (let value = 0; value < 256; value++) {
+  const digits = value.toString(16).padStart(2, '0');
+  valueOf[(digits.charCodeAt(0) << 7) | digits.charCodeAt(1)] = value;
+}
 
 /** A UUID as it is usually written. */
 export function uuidText(bytes: Buffer): string {
   const hex = bytes.toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-}
-
-/** Writes lowercase hexadecimal digits from `from` to `to` as bytes; false when there are others. */
-export function hexDigits(bytes: Buffer, at: number, digits: string, from: number, to: number): boolean {
-  let end = at;
-  for (let index = from; index + 1 < to; index += 2) {
-    const high = digitOf[digits.charCodeAt(index)] ?? 16;
-    const low = digitOf[digits.charCodeAt(index + 1)] ?? 16;
-    if ((high | low) > 15) return false;
-    bytes[end++] = high * 16 + low;
-  }
-  return true;
 }
 
 /** Grows as it is written; `take` hands out a copy, so that one serves all calls of a store. */
@@ -86,8 +75,18 @@ export class ByteWriter {
   /** Lowercase hexadecimal digits from `from` to `to` as bytes; false, and nothing is written, when there are others. */
   hex(digits: string, from = 0, to: number = digits.length): boolean {
     this.#room((to - from) >> 1);
-    if (!hexDigits(this.#bytes, this.#length, digits, from, to)) return false;
-    this.#length += (to - from) >> 1;
+    const bytes = this.#bytes;
+    let [at, codes, values] = [this.#length, 0, 0];
+    for (let index = from; index + 1 < to; index += 2) {
+      const one = digits.charCodeAt(index);
+      const other = digits.charCodeAt(index + 1);
+      const value = valueOf[((one & 0x7f) << 7) | (other & 0x7f)] as number;
+      codes |= one | other;
+      values |= value;
+      bytes[at++] = value;
+    }
+    if (codes > 0x7f || values > 0xff) return false;
+    this.#length = at;
     return true;
   }
 

@@ -9,10 +9,10 @@ import { pause } from '../../core/guard.ts';
 import type { RecordId } from '../../core/store.ts';
 import { coalesce, type BatchEntry } from '../coalesce.ts';
 import { ByteWriter } from './bytes.ts';
+import type { Deadlines } from './deadlines.ts';
 import { keyOf } from './key.ts';
 import type { Connection } from './connection.ts';
 import { callError, entryError, unavailable, type Phase } from './failure.ts';
-import { inTime } from './in-time.ts';
 import { script } from './script.ts';
 
 /** What a call asks; every one is about a record. */
@@ -39,8 +39,8 @@ export interface Operation<Ask extends Asked, Answer> {
 export interface CallOptions {
   readonly connection: Connection;
   readonly prefix: string;
-  /** A run that is not answered for so long is given up. */
-  readonly timeoutMs: number;
+  /** When a run that is not answered is given up. */
+  readonly deadlines: Deadlines;
   /** Where changes are told. */
   readonly channel: string;
 }
@@ -53,7 +53,7 @@ interface Call {
 /** Calls that could be written, with their places in the batch. */
 interface Written {
   readonly places: number[];
-  readonly keys: Buffer[];
+  readonly keys: string[];
   readonly payload: Buffer;
 }
 
@@ -68,14 +68,12 @@ const mostAlone = 20_000;
 /** Makes calls. */
 export class Calls {
   readonly #options: CallOptions;
-  readonly #prefix: Buffer;
   readonly #writer = new ByteWriter();
   readonly #send: (call: Call, urgent?: boolean) => Promise<unknown>;
   #alone = 0;
 
   constructor(options: CallOptions) {
     this.#options = options;
-    this.#prefix = Buffer.from(options.prefix);
     this.#send = options.connection.isCluster
       ? (call) => this.#runAlone(call)
       : coalesce<Call, unknown>({
@@ -124,7 +122,7 @@ export class Calls {
 
   /** What cannot be written gets its error in `entries`; its neighbours go. */
   #write(batch: readonly Call[], entries: BatchEntry<unknown>[]): Written {
-    const [places, keys]: [number[], Buffer[]] = [[], []];
+    const [places, keys]: [number[], string[]] = [[], []];
     const writer = this.#writer;
     for (const [place, { operation, ask }] of batch.entries()) {
       const begins = writer.length;
@@ -132,7 +130,7 @@ export class Calls {
         const from = writer.number(operation.code, 1).begin(4);
         operation.write?.(writer, ask);
         writer.end(from, 4, 'a call');
-        keys.push(keyOf(this.#prefix, ask.id));
+        keys.push(keyOf(this.#options.prefix, ask.id));
         places.push(place);
       } catch (error) {
         writer.back(begins);
@@ -144,10 +142,11 @@ export class Calls {
 
   async #ask({ keys, payload }: Written): Promise<unknown[]> {
     if (keys.length === 0) return [0];
-    const { connection, channel, timeoutMs } = this.#options;
+    const { connection, channel, deadlines } = this.#options;
     if (connection.state() !== 'ready') await this.#connected();
     const args = connection.isCluster ? [payload] : [payload, channel];
-    return (await inTime(connection.run(script, keys, args), timeoutMs)) as unknown[];
+    const answer = connection.run(script, keys, args) as Promise<unknown[]>;
+    return new Promise((resolve, reject) => deadlines.within(answer, resolve, reject));
   }
 
   /** Waits for a client that is on its way; throws when it is closed or does not arrive. */

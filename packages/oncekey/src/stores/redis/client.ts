@@ -36,7 +36,7 @@ export interface IoRedisCluster {
 export interface NodeRedisCommands {
   evalSha(sha1: string, options: NodeRedisEvalOptions): Promise<unknown>;
   eval(script: string, options: NodeRedisEvalOptions): Promise<unknown>;
-  set(key: Buffer, value: Buffer, options: NodeRedisSetOptions): Promise<unknown>;
+  set(key: string, value: Buffer, options: NodeRedisSetOptions): Promise<unknown>;
 }
 
 /** How a claim is set: only where nothing is, answering what is there, for a time. */
@@ -48,7 +48,7 @@ export interface NodeRedisSetOptions {
 
 /** Keys and arguments of a script. */
 export interface NodeRedisEvalOptions {
-  keys: Buffer[];
+  keys: string[];
   arguments: CommandArgument[];
 }
 

@@ -32,9 +32,9 @@ export interface Connection {
   readonly clientPrefix: string;
   state(): ConnectionState;
   /** Runs a script, which is loaded again after a failover or SCRIPT FLUSH. */
-  run(script: Script, keys: Buffer[], args: CommandArgument[]): Promise<unknown>;
+  run(script: Script, keys: string[], args: CommandArgument[]): Promise<unknown>;
   /** Writes where nothing is, for so many milliseconds, and answers null; or answers what is there. */
-  setAbsent(key: Buffer, value: Buffer, expiresInMs: number): Promise<unknown>;
+  setAbsent(key: string, value: Buffer, expiresInMs: string): Promise<unknown>;
   /** All keys that match, of every primary, some perhaps twice. */
   keys(pattern: string): AsyncIterable<Buffer[]>;
   /** What every primary tells of itself. */
@@ -67,8 +67,7 @@ function ioRedisConnection(client: IoRedis | IoRedisCluster): Connection {
         () => client.callBuffer('evalsha', script.sha1, keys.length, ...keys, ...args),
         () => client.callBuffer('eval', script.text, keys.length, ...keys, ...args),
       ),
-    setAbsent: (key, value, expiresInMs) =>
-      client.callBuffer('set', key, value, 'NX', 'GET', 'PX', String(expiresInMs)),
+    setAbsent: (key, value, expiresInMs) => client.callBuffer('set', key, value, 'NX', 'GET', 'PX', expiresInMs),
     async *keys(pattern) {
       for (const primary of primaries()) {
         let cursor = '0';
@@ -112,7 +111,7 @@ function nodeRedisConnection(client: NodeRedis | NodeRedisCluster): Connection {
         () => typed.eval(script.text, { keys, arguments: args }),
       ),
     setAbsent: (key, value, expiresInMs) =>
-      typed.set(key, value, { condition: 'NX', GET: true, expiration: { type: 'PX', value: expiresInMs } }),
+      typed.set(key, value, { condition: 'NX', GET: true, expiration: { type: 'PX', value: Number(expiresInMs) } }),
     async *keys(pattern) {
       for (const node of await nodesOf(client)) {
         let cursor = '0';

@@ -5,6 +5,7 @@
  */
 import type { ListAsk, ListPage, RecordId, StoredRecord } from '../../core/store.ts';
 import { checkListLimit, matches } from '../in-process/record-rules.ts';
+import { idLength } from './key.ts';
 import type { Looked } from './operating.ts';
 
 /** Where a page comes from. */
@@ -23,7 +24,7 @@ export async function list(ask: ListAsk, from: Listed): Promise<ListPage> {
   // One more than asked for tells whether there is another page.
   const first = new FirstOnes(ask.limit + 1);
   for await (const keys of from.keys()) {
-    const looked = await Promise.all(keys.map((key) => from.look(key.toString('hex', key.length - 32))));
+    const looked = await Promise.all(keys.map((key) => from.look(key.toString('latin1', key.length - idLength))));
     for (const one of looked) {
       if (one === undefined || (past !== undefined && inOrder(past, one) >= 0)) continue;
       if (matches(ask, one, one.nowMs)) first.add(one);

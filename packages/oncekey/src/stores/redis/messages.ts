@@ -5,6 +5,7 @@
  */
 import type { RecordId } from '../../core/store.ts';
 import { Watchers } from '../in-process/watchers.ts';
+import { idLength } from './key.ts';
 
 /** Hears messages and tells who watches. */
 export class Messages {
@@ -61,6 +62,7 @@ export class Messages {
   }
 
   #heard(message: Buffer): void {
-    for (let at = 0; at + 32 <= message.length; at += 32) this.#watchers.tell(message.toString('hex', at, at + 32));
+    const ids = message.toString('latin1');
+    for (let at = 0; at + idLength <= ids.length; at += idLength) this.#watchers.tell(ids.slice(at, at + idLength));
   }
 }

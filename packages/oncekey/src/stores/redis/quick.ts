@@ -10,7 +10,6 @@ import { ByteWriter } from './bytes.ts';
 import type { CallOptions, Calls } from './calls.ts';
 import type { CommandArgument } from './client.ts';
 import { callError, serverWord, unavailable } from './failure.ts';
-import { inTime } from './in-time.ts';
 import { keyOf } from './key.ts';
 import { writeOutcome } from './outcome.ts';
 import { claim, complete, finished } from './ownership.ts';
@@ -20,7 +19,7 @@ import { quickScript } from './script-quick.ts';
 /** Most runs under way: on a network with a long way, fewer would make calls wait for a whole one. */
 const maxInFlight = 8;
 /** A batch of so many calls or bytes goes without waiting for more: the server works on it while the next one grows. */
-const fullCalls = 64;
+const fullCalls = 32;
 const fullBytes = 256 * 1024;
 /** A larger outcome goes by the whole script, which counts what is under way in bytes. */
 const largeBytes = 64 * 1024;
@@ -29,7 +28,7 @@ const mostCalls = 20_000;
 
 interface Waiting<Ask, Answer> {
   readonly ask: Ask;
-  readonly key: Buffer;
+  readonly key: string;
   readonly resolve: (answer: Answer | Promise<Answer>) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -41,6 +40,8 @@ type Completing = Waiting<CompleteAsk, CompleteAnswer>;
 type Answers = readonly [now: unknown, undone: readonly unknown[], refused: readonly unknown[]];
 
 const nothing = Buffer.alloc(0);
+/** What all first claims are answered. */
+const first: ClaimAnswer = { kind: 'granted', attempt: 1, steps: [] };
 
 /** Calls that go together, and what they say, one after the other. */
 interface Batch {
@@ -53,7 +54,6 @@ interface Batch {
 /** Makes claims and completions; `calls` makes those that are not plain. */
 export class QuickCalls {
   readonly #options: CallOptions;
-  readonly #prefix: Buffer;
   readonly #calls: Calls;
   readonly #claims = new ByteWriter();
   readonly #completions = new ByteWriter();
@@ -69,7 +69,6 @@ export class QuickCalls {
 
   constructor(options: CallOptions, calls: Calls) {
     this.#options = options;
-    this.#prefix = Buffer.from(options.prefix);
     this.#calls = calls;
   }
 
@@ -102,7 +101,7 @@ export class QuickCalls {
     return new Promise((resolve, reject) => {
       if (this.#open >= mostCalls)
         throw unavailable(`redis: ${mostCalls} calls already wait for the server; it is down or too slow`, 'other');
-      const key = keyOf(this.#prefix, ask.id);
+      const key = keyOf(this.#options.prefix, ask.id);
       const begins = writer.length;
       try {
         write(writer, ask);
@@ -169,7 +168,8 @@ export class QuickCalls {
     this.#inFlight += 1;
     this.#busy = calls > 1;
     const isLoneClaim = calls === 1 && batch.claiming.length === 1;
-    inTime(isLoneClaim ? this.#setAbsent(batch) : this.#run(batch), this.#options.timeoutMs).then(
+    this.#options.deadlines.within(
+      isLoneClaim ? this.#setAbsent(batch) : this.#run(batch),
       (answers) => {
         this.#ended(calls);
         this.#settle(batch, answers);
@@ -190,50 +190,56 @@ export class QuickCalls {
   }
 
   /** One claim without a script. */
-  async #setAbsent({ claiming, claims }: Batch): Promise<Answers> {
-    const key = claiming[0]?.key ?? nothing;
+  #setAbsent({ claiming, claims }: Batch): Promise<Answers> {
+    const key = claiming[0]?.key ?? '';
+    // As `writeClaim` wrote it: the digits of the expiry, the length of the record, the record.
     const digits = claims[0] ?? 0;
-    try {
-      // As `writeClaim` wrote it: the digits of the expiry, the length of the record, the record.
-      const expiry = claims.toString('latin1', 1, 1 + digits);
-      const old = await this.#options.connection.setAbsent(key, claims.subarray(4 + digits), Number(expiry));
-      return old === null ? [0, [], []] : [0, [], [1, old]];
-    } catch (error) {
-      if (serverWord(error) !== 'WRONGTYPE') throw error;
-      return [0, [], [1, nothing]];
-    }
+    const expiry = claims.toString('latin1', 1, 1 + digits);
+    return this.#options.connection.setAbsent(key, claims.subarray(4 + digits), expiry).then(
+      (old) => (old === null ? [0, [], []] : [0, [], [1, old]]),
+      (error: unknown) => {
+        if (serverWord(error) !== 'WRONGTYPE') throw error;
+        return [0, [], [1, nothing]];
+      },
+    );
   }
 
-  async #run({ completing, claiming, completions, claims }: Batch): Promise<Answers> {
+  #run({ completing, claiming, completions, claims }: Batch): Promise<Answers> {
     const { connection, channel } = this.#options;
-    const keys = [...completing, ...claiming].map(({ key }) => key);
+    const keys: string[] = [];
+    for (const { key } of completing) keys.push(key);
+    for (const { key } of claiming) keys.push(key);
     const args: CommandArgument[] = [completions, claims];
-    if (!connection.isCluster && completing.length > 0) {
-      args.push(channel, Buffer.concat(completing.map(({ key }) => key.subarray(this.#prefix.length))));
-    }
-    return (await connection.run(quickScript, keys, args)) as Answers;
+    if (!connection.isCluster && completing.length > 0) args.push(channel);
+    return connection.run(quickScript, keys, args) as Promise<Answers>;
   }
 
   #settle({ completing, claiming }: Batch, [now, undone, refused]: Answers): void {
-    const nowMs = Number(now);
+    const stored = { kind: 'stored', completedAtMs: Number(now) } as const;
+    let place = 0;
     let next = 0;
-    for (const [index, { ask, resolve }] of completing.entries()) {
-      const isUndone = undone[next] === index + 1;
-      if (isUndone) next += 1;
-      resolve(isUndone ? this.#calls.make(complete, ask) : { kind: 'stored', completedAtMs: nowMs });
+    for (const { ask, resolve } of completing) {
+      place += 1;
+      if (undone[next] === place) {
+        next += 1;
+        resolve(this.#calls.make(complete, ask));
+      } else resolve(stored);
     }
     next = 0;
-    for (const [index, { ask, resolve, reject }] of claiming.entries()) {
-      if (refused[next] !== completing.length + index + 1) {
-        resolve({ kind: 'granted', attempt: 1, steps: [] });
-        continue;
-      }
-      try {
-        resolve(finished(ask.id, refused[next + 1] as Buffer) ?? this.#calls.make(claim, ask));
-      } catch (error) {
-        reject(error);
-      }
-      next += 2;
+    for (const claimed of claiming) {
+      place += 1;
+      if (refused[next] === place) {
+        this.#refused(claimed, refused[next + 1] as Buffer);
+        next += 2;
+      } else claimed.resolve(first);
+    }
+  }
+
+  #refused({ ask, resolve, reject }: Claiming, record: Buffer): void {
+    try {
+      resolve(finished(ask.id, record) ?? this.#calls.make(claim, ask));
+    } catch (error) {
+      reject(error);
     }
   }
 }

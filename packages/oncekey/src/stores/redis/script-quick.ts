@@ -9,8 +9,8 @@ import { createHash } from 'node:crypto';
 import type { Script } from './connection.ts';
 
 /*
- * Keys of completions come before keys of claims. Arguments: what the completions say, what the claims say, and where to
- * publish which ids, where somebody may listen. Durations come as decimal digits: Redis takes them as they are.
+ * Keys of completions come before keys of claims. Arguments: what the completions say, what the claims say, and the
+ * channel where changes are told. Durations come as decimal digits: Redis takes them as they are.
  */
 const text = `
 local unpack, pack, sub, call = struct.unpack, struct.pack, string.sub, redis.pcall
@@ -36,7 +36,13 @@ while at <= #said do
   end
   if not done then undone[#undone + 1] = place end
 end
-if place > 0 and ARGV[3] then call('PUBLISH', ARGV[3], ARGV[4]) end
+-- Who watches is told, if anybody does; a user who may not ask just tells.
+local listeners = place > 0 and ARGV[3] and call('PUBSUB', 'NUMSUB', ARGV[3])
+if listeners and (listeners.err or listeners[2] > 0) then
+  local changed = {}
+  for i = 1, place do changed[i] = sub(keys[i], -64) end
+  call('PUBLISH', ARGV[3], table.concat(changed))
+end
 said, at = ARGV[2], 1
 while at <= #said do
   retention, record, at = unpack('>Bc0I3c0', said, at)

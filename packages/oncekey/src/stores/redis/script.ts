@@ -39,7 +39,7 @@ local function set(key, value, duration)
   else call('SET', key, value, 'PX', math.max(duration - 1, 1)) end
 end
 
-local function tell(key) changed[#changed + 1] = sub(key, -32) end
+local function tell(key) changed[#changed + 1] = sub(key, -64) end
 
 local function known(state)
   if state < OWNED or state > ERASED then error('it was written by a newer version, or by something else', 0) end

@@ -27,8 +27,8 @@ export function answerOf(bytes: number): AnswerOutcome {
 }
 
 /** The key in the server. */
-export function keyOf({ id }: Pick<ClaimAsk, 'id'>, prefix = 'oncekey:'): Buffer {
-  return Buffer.concat([Buffer.from(prefix), Buffer.from(id, 'hex')]);
+export function keyOf({ id }: Pick<ClaimAsk, 'id'>, prefix = 'oncekey:'): string {
+  return prefix + id;
 }
 
 /** What the promise was rejected with. */
