@@ -7,7 +7,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { effort } from './harness/http.js';
+import { startPrivateServer } from './harness/private-server.js';
 import { startChild } from './harness/process.js';
+import { startRedis } from './harness/redis.js';
 import { playRounds, ratioOf, spreadOf } from './harness/rounds.js';
 
 /**
@@ -21,10 +23,15 @@ import { playRounds, ratioOf, spreadOf } from './harness/rounds.js';
  * @typedef {object} Subject
  * @property {string} name
  * @property {() => Place | Promise<Place>} newPlace Empty, of its own.
+ * @property {boolean} sweeps Whether expired records are removed by the process that serves.
  */
 
 /** @type {readonly Subject[]} */
-const subjects = [{ name: 'sqlite', newPlace: newFolder }];
+const subjects = [
+  { name: 'sqlite', newPlace: newFolder, sweeps: true },
+  { name: 'redis', newPlace: newRedis, sweeps: false },
+  { name: 'postgres', newPlace: newPostgres, sweeps: true },
+];
 
 const few = 10_000;
 const concurrency = 64;
@@ -41,7 +48,8 @@ export async function growth(quick) {
   /** @type {Figure[]} */
   const figures = [];
   for (const subject of subjects) {
-    figures.push(...(await besideMany(subject, many, quick)), await whileSweeping(subject, many, quick));
+    figures.push(...(await besideMany(subject, many, quick)));
+    if (subject.sweeps) figures.push(await whileSweeping(subject, many, quick));
   }
   return figures;
 }
@@ -158,4 +166,16 @@ async function withChildren(subject, count, use) {
 function newFolder() {
   const folder = mkdtempSync(join(tmpdir(), 'oncekey-growth-'));
   return { at: join(folder, 'records.db'), remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** @returns {Promise<Place>} */
+async function newRedis() {
+  const { port, end } = await startRedis();
+  return { at: String(port), remove: end };
+}
+
+/** @returns {Promise<Place>} */
+async function newPostgres() {
+  const { url, stop } = await startPrivateServer('postgres', 'ONCEKEY_POSTGRES_URL');
+  return { at: url, remove: stop };
 }

@@ -1,9 +1,9 @@
 /**
  * The PostgreSQL store's claim and complete, and its replays, beside the statements that a
  * careful engineer writes by hand, on a server of its own that syncs what it acknowledges.
- * Both begin with empty tables that nobody analysed. At length: whether the rate holds up to
- * a million records, what the operators' indexes cost, and the same two statements by
- * `pgbench -M prepared` where it is installed.
+ * Both begin with empty tables that nobody analysed. Beside them the same two statements by
+ * `pgbench -M prepared` where it is installed. At length: whether the rate holds up to a
+ * million records, and what the operators' indexes cost.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -43,7 +43,8 @@ export async function postgres(quick) {
     const hand = await startChild('servers/postgres.js', ['hand', server.url]);
     try {
       const figures = await compare(library, hand, quick);
-      if (!quick) figures.push(await growth(library), ...(await indexCost(library)), ...pgbench(server.url));
+      figures.push(...pgbench(server.url, figures, quick));
+      if (!quick) figures.push(await growth(library), ...(await indexCost(library)));
       return figures;
     } finally {
       library.end();
@@ -188,21 +189,41 @@ UPDATE idempotency SET lease_end = NULL, expires_at = now() + interval '1 day', 
 `;
 
 /**
+ * The library's rates beside those of the same two statements by hand from a client in C.
  * @param {string} url
+ * @param {readonly Figure[]} figures
+ * @param {boolean} quick
  * @returns {Figure[]}
  */
-function pgbench(url) {
+function pgbench(url, figures, quick) {
   const folder = mkdtempSync(join(tmpdir(), 'oncekey-bench-'));
   try {
     const script = join(folder, 'pairs.sql');
     writeFileSync(script, pgbenchScript);
-    return [1, 16, 64].flatMap((clients) => {
-      const args = ['-n', '-M', 'prepared', '-f', script, '-c', String(clients), '-j', '2', '-T', '5', url];
-      const { status, stdout } = spawnSync('pgbench', args, { encoding: 'utf8' });
-      const rate = Number(/tps = ([\d.]+)/.exec(stdout ?? '')?.[1]);
-      if (status !== 0 || Number.isNaN(rate)) return [];
-      const metric = `pgbench -M prepared, pairs at ${clients}`;
-      return [{ name: 'postgres', metric, value: rate, unit: '/s', min: rate, max: rate, rounds: 1 }];
+    return loads.flatMap(({ task, concurrency }) => {
+      if (task !== 'pairs') return [];
+      const args = [
+        '-n',
+        '-M',
+        'prepared',
+        '-f',
+        script,
+        '-c',
+        String(concurrency),
+        '-j',
+        '2',
+        '-T',
+        quick ? '2' : '5',
+      ];
+      const { status, stdout } = spawnSync('pgbench', [...args, url], { encoding: 'utf8' });
+      const baselineRate = Number(/tps = ([\d.]+)/.exec(stdout ?? '')?.[1]);
+      const { rate = Number.NaN } = figures.find(({ metric }) => metric === `pairs at ${concurrency}`) ?? {};
+      if (status !== 0 || Number.isNaN(baselineRate)) return [];
+      const ratio = rate / baselineRate;
+      const metric = `pairs at ${concurrency}, beside pgbench`;
+      const figure = { name: 'postgres', metric, ratio, min: ratio, max: ratio, rounds: 1, baseline: '-M prepared' };
+      const goal = concurrency < 16 ? {} : { goal: 1, better: /** @type {const} */ ('higher') };
+      return [{ ...figure, rate, baselineRate, ...goal }];
     });
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -11,7 +11,9 @@ import { gateway } from './gateway.js';
 import { writeFigures } from './harness/report.js';
 import { growth } from './growth.js';
 import { httpMemory } from './http-memory.js';
+import { httpPostgres } from './http-postgres.js';
 import { httpRedis } from './http-redis.js';
+import { httpTiered } from './http-tiered.js';
 import { jobs } from './jobs.js';
 import { mysql } from './mysql.js';
 import { peersRedis } from './peers-redis.js';
@@ -28,6 +30,8 @@ const benchmarks = new Map([
   ['atomic', atomic],
   ['redis', redis],
   ['http-redis', httpRedis],
+  ['http-postgres', httpPostgres],
+  ['http-tiered', httpTiered],
   ['peers-redis', peersRedis],
   ['jobs', jobs],
   ['postgres', postgres],

@@ -12,6 +12,7 @@ import { setTimeout } from 'node:timers/promises';
  * @property {(key: string, token: string) => Promise<boolean>} claim Whether it was granted; false when told the outcome.
  * @property {(key: string, token: string, retentionMs?: number) => Promise<void>} complete Keeps it for a day unless told.
  * @property {(limit: number) => Promise<{ removed: number, more: boolean }>} [sweep]
+ * @property {(count: number, retentionMs?: number) => Promise<void>} [fill] Where the server can do it by itself.
  *
  * @typedef {object} Ask
  * @property {'open' | 'fill' | 'pairs' | 'replays'} task
@@ -67,7 +68,7 @@ export function serve(contender) {
  */
 async function answerTo(ask, contender, load) {
   if (ask.task === 'open') await contender.open();
-  else if (ask.task === 'fill') await load.fill(ask);
+  else if (ask.task === 'fill') await (contender.fill?.(ask.count ?? 0, ask.retentionMs) ?? load.fill(ask));
   else return load.measure(ask);
   return {};
 }
