@@ -218,6 +218,7 @@ async function claimOnce(
     if (told === undefined) takers.push(asked);
     else found.set(id, told);
   }
+  if (takers.length === 0) return found;
   for (const row of await server.run(statements.takeOver, takers.toSorted(byId))) {
     const id = textOf(row, 'id');
     const owner = leaders.get(id)?.token ?? null;
@@ -231,7 +232,7 @@ async function lookAndInsert(
   server: Server,
   { insert, look }: ClaimStatements,
   sorted: readonly Asked[],
-): Promise<Row[]> {
+): Promise<readonly Row[]> {
   const inserting = (asked: readonly Asked[]) =>
     server.run(
       insert,
@@ -245,6 +246,8 @@ async function lookAndInsert(
   const first = server.mostlyNew ? inserting : looking;
   const then = server.mostlyNew ? looking : inserting;
   const rows = await first(sorted);
+  // Rows are of those who asked, one each.
+  if (rows.length === sorted.length) return rows;
   const known = new Set(rows.map((row) => textOf(row, 'id')));
   const left = sorted.filter(([id]) => !known.has(id ?? ''));
   if (left.length > rows.length) server.mostlyNew = !server.mostlyNew;

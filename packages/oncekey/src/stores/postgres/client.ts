@@ -89,46 +89,65 @@ async function query(
   return rows as Row[];
 }
 
-// A pool's own `query` would keep a connection for as long as the server is silent.
-async function runPooled(
+// A pool's own `query` would keep a connection for as long as the server is silent. One timer is for both, the connection and
+// the statement.
+function runPooled(
   pool: PostgresPool,
   timeoutMs: number,
   text: string,
   parameters: readonly Parameter[],
   name?: string,
 ): Promise<readonly Row[]> {
-  const deadlineMs = systemClock.monotonicMs() + timeoutMs;
-  const connecting = lend(pool);
-  const client = await inTime(timeoutMs, connecting, () => {
-    connecting.then((late) => late.release(), ignore);
-  });
-  let isUsable = false;
-  try {
-    const leftMs = Math.max(deadlineMs - systemClock.monotonicMs(), 0);
-    const values = parameters as Parameter[];
-    const asked = name === undefined ? { text, values } : { text, values, name };
-    const { rows } = await inTime(leftMs, client.query(asked), ignore);
-    isUsable = true;
-    return rows as Row[];
-  } catch (error) {
-    isUsable = isRefusal(error);
-    throw error;
-  } finally {
-    client.off?.('error', ignore);
-    client.release(!isUsable);
-  }
+  const values = parameters as Parameter[];
+  const asked = name === undefined ? { text, values } : { text, values, name };
+  const lent = new Lent(pool);
+  return inTime(timeoutMs, lent.run(asked), () => lent.giveUp());
 }
 
-// By callback: a connection may break while it is handed over, before a promise of it could be heard. The statement
-// tells of the same trouble; unheard, the event would end the user's process.
-function lend(pool: PostgresPool): Promise<PostgresPoolClient> {
-  return new Promise((resolve, reject) => {
-    pool.connect((error, client) => {
-      if (client === undefined) return reject(error ?? new Error('the pool lends no connection'));
-      client.on?.('error', ignore);
-      resolve(client);
+/** A connection that a pool lends for one statement. */
+class Lent {
+  readonly #pool: PostgresPool;
+  #client: PostgresPoolClient | undefined;
+  #isOver = false;
+
+  constructor(pool: PostgresPool) {
+    this.#pool = pool;
+  }
+
+  // By callback: a connection may break while it is handed over, before a promise of it could be heard. The statement
+  // tells of the same trouble; unheard, the event would end the user's process.
+  run(asked: Parameters<PostgresPoolClient['query']>[0]): Promise<readonly Row[]> {
+    return new Promise((resolve, reject) => {
+      const failed = (error: unknown): void => {
+        this.#giveBack(isRefusal(error));
+        reject(error instanceof Error ? error : new Error(String(error)));
+      };
+      this.#pool.connect((error, client) => {
+        if (client === undefined) return reject(error ?? new Error('the pool lends no connection'));
+        // Too late: nobody waits for it any more.
+        if (this.#isOver) return client.release();
+        client.on?.('error', ignore);
+        this.#client = client;
+        client.query(asked).then(({ rows }) => {
+          this.#giveBack(true);
+          resolve(rows as Row[]);
+        }, failed);
+      });
     });
-  });
+  }
+
+  /** The server is silent: a connection that waits for it is not used again. */
+  giveUp(): void {
+    this.#giveBack(false);
+  }
+
+  #giveBack(isUsable: boolean): void {
+    this.#isOver = true;
+    const client = this.#client;
+    this.#client = undefined;
+    client?.off?.('error', ignore);
+    client?.release(!isUsable);
+  }
 }
 
 function ignore(): void {}

@@ -228,6 +228,7 @@ function ownsRow(row: Row | undefined, token: Token): boolean {
 
 /** Runs for calls of different records, sorted by id, and answers the rows by id. */
 async function write(server: Server, one: Statement, asked: readonly Asked[]): Promise<Map<RecordId, Row>> {
+  if (asked.length === 0) return new Map();
   const sorted = asked.toSorted(([id], [other]) => ((id ?? '') < (other ?? '') ? -1 : 1));
   const rows = await server.run(one, sorted);
   return new Map(rows.map((row) => [textOf(row, 'id'), row]));
