@@ -41,7 +41,7 @@ export function fastifyHooks<R extends FastifyRequest>(
     const taping: Taping = { tape: begun.tape, edit: begun.edit, before: reply.getHeaders() };
     slotted(request)[slot] = taping;
     watchRaw(reply, begun.tape, () => slotted(request)[slot] === taping);
-    withWork(begun.ownership, () => done());
+    withWork(begun.ownership, done);
   };
 
   return {

@@ -8,7 +8,7 @@ import { isUtf8 } from 'node:buffer';
 import { Readable } from 'node:stream';
 import { chain, type MaybePromise } from '../core/maybe.ts';
 import type { HeaderLine } from '../core/outcome.ts';
-import { grouped } from './grouped.ts';
+import { grouped, namesRepeat } from './grouped.ts';
 import type { Answer, HeadEdit, Send, Tape } from './seam.ts';
 
 type HeaderValue = number | string | readonly string[] | undefined;
@@ -89,8 +89,8 @@ function settled(
 }
 
 function setLines(reply: FastifyReply, lines: readonly HeaderLine[]): void {
-  const groups = grouped(lines);
-  for (const name in groups) reply.header(name, groups[name] ?? '');
+  const groups = namesRepeat(lines) ? Object.entries(grouped(lines)) : lines;
+  for (const [name, values] of groups) reply.header(name, values);
 }
 
 type Source = AsyncIterable<Uint8Array | string>;

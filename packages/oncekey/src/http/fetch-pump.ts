@@ -15,15 +15,19 @@ type Read = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>>
 /** Keeps a runtime alive for work behind the answer. */
 export type KeepAlive = (work: Promise<unknown>) => void;
 
-/** Lets `act` answer as the owner, and answers its Response, taped: the very one where nothing had to be changed. What it throws is answered or thrown on, as the tape says. */
-export async function runTaped(
+/**
+ * Lets `act` answer as the owner, and answers its Response, taped: the very one where nothing had to be changed. What it
+ * throws is answered or thrown on, as the tape says.
+ */
+export async function runTaped<T>(
   { ownership, tape, edit }: Extract<Begun, { kind: 'run' }>,
-  act: () => Promise<Response>,
+  act: () => MaybePromise<T>,
+  responseOf: (acted: T) => Response,
   keepAlive: KeepAlive = ignore,
 ): Promise<Response> {
   let response: Response;
   try {
-    response = await withWork(ownership, act);
+    response = responseOf(await withWork(ownership, act));
   } catch (error) {
     const send = await tape.fail(error, false);
     if (send === 'send') throw error;

@@ -12,11 +12,12 @@ export interface WholeAnswer {
   readonly body: string | Uint8Array | null;
 }
 
+/** As it was found last: all Responses of one server share it, and a search costs more than all the rest here. */
+let lastKey: symbol = Symbol('none yet');
+
 /** The whole answer, when it lies open; the Response stays as it is. */
 export function wholeOf(response: Response): WholeAnswer | undefined {
-  const key = Object.getOwnPropertySymbols(response).find((symbol) => symbol.description === 'cache');
-  if (key === undefined) return undefined;
-  const kept: unknown = (response as Response & Record<symbol, unknown>)[key];
+  const kept = keptIn(response);
   if (!Array.isArray(kept)) return undefined;
   const [status, body, given] = kept as unknown[];
   if (typeof status !== 'number' || !isWhole(body)) return undefined;
@@ -25,6 +26,16 @@ export function wholeOf(response: Response): WholeAnswer | undefined {
   // A body without a type gets one on its way: what it will be is not known here.
   if (body !== null && !headers.some(([name]) => name.toLowerCase() === 'content-type')) return undefined;
   return { status, headers, body };
+}
+
+function keptIn(response: Response): unknown {
+  const own = response as Response & Record<symbol, unknown>;
+  if (!(lastKey in own)) {
+    const key = Object.getOwnPropertySymbols(own).find((symbol) => symbol.description === 'cache');
+    if (key === undefined) return undefined;
+    lastKey = key;
+  }
+  return own[lastKey];
 }
 
 function isWhole(body: unknown): body is WholeAnswer['body'] {

@@ -33,7 +33,12 @@ export function idempotency(
       case 'answer':
         return toResponse(begun.answer);
       case 'run':
-        return runTaped(begun, async () => next(request), waitUntil);
+        return runTaped(
+          begun,
+          () => next(request),
+          (response) => response,
+          waitUntil,
+        );
     }
   };
 }

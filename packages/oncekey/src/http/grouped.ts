@@ -1,5 +1,5 @@
 /**
- * Header lines by name, for frameworks that take headers as an object.
+ * Header lines by name: some frameworks take one value or list a name, not lines.
  */
 import type { HeaderLine } from '../core/outcome.ts';
 
@@ -13,4 +13,17 @@ export function grouped(lines: readonly HeaderLine[]): Record<string, string | s
     groups[lower] = seen === undefined ? value : [...(typeof seen === 'string' ? [seen] : seen), value];
   }
   return groups;
+}
+
+/** Whether a name has several lines. */
+export function namesRepeat(lines: readonly HeaderLine[]): boolean {
+  for (let at = 1; at < lines.length; at++) {
+    const name = lines[at]?.[0] ?? '';
+    for (let before = 0; before < at; before++) {
+      const other = lines[before]?.[0] ?? '';
+      // The length decides nearly always, and costs nothing.
+      if (name.length === other.length && name.toLowerCase() === other.toLowerCase()) return true;
+    }
+  }
+  return false;
 }

@@ -30,11 +30,7 @@ export function idempotency<C extends HonoContext = HonoContext>(
       for (const [name, value] of begun.edit.add) context.header(name, value);
       return undefined;
     }
-    const act = async (): Promise<Response> => {
-      await next();
-      return context.res;
-    };
-    const response = await runTaped(begun, act, waitUntil);
+    const response = await runTaped(begun, next, () => context.res, waitUntil);
     if (response === context.res) return undefined;
     // Emptied first, or Hono would put the old headers over the new.
     context.res = undefined;

@@ -3,6 +3,7 @@
  * stored bytes. Headers that outer middleware has set stay unless the answer has its own.
  */
 import { ServerResponse } from 'node:http';
+import { namesRepeat } from './grouped.ts';
 import type { Answer } from './seam.ts';
 
 type Method = (this: ServerResponse, ...args: unknown[]) => unknown;
@@ -44,18 +45,6 @@ function flat(headers: Answer['headers']): string[] {
   const list: string[] = [];
   for (const [name, value] of headers) list.push(name, value);
   return list;
-}
-
-function namesRepeat(headers: Answer['headers']): boolean {
-  for (let at = 1; at < headers.length; at++) {
-    const name = headers[at]?.[0] ?? '';
-    for (let before = 0; before < at; before++) {
-      const other = headers[before]?.[0] ?? '';
-      // The length decides nearly always, and costs nothing.
-      if (name.length === other.length && name.toLowerCase() === other.toLowerCase()) return true;
-    }
-  }
-  return false;
 }
 
 function setLines(response: ServerResponse, headers: Answer['headers']): void {

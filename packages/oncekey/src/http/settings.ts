@@ -33,42 +33,10 @@ const tokenName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** What `leaseMs` is where nobody says otherwise. */
 export const defaultLeaseMs = 30_000;
 
-const defaults = {
-  keyHeader: keyHeaderName,
-  missingKey: 'pass',
-  invalidKey: 'reject',
-  keyFormat: 'lenient',
-  maxKeyLength: 255,
-  keySpaces: 'allow',
-  noScope: 'reject',
-  fingerprint: 'canonical',
-  fingerprintHeaders: [],
-  maxCanonicalBytes: 16_384,
-  inProgress: 'reject',
-  waitMs: 10_000,
-  abandoned: 'rerun',
-  serverErrors: 'safe',
-  leaseMs: defaultLeaseMs,
-  retentionMs: 86_400_000,
-  maxRequestBytes: 2_097_152,
-  maxResponseBytes: 1_048_576,
-  oversize: 'tombstone',
-  storeDown: 'reject',
-  unrecorded: 'answer',
-  storeTimeoutMs: defaultStoreTimeoutMs,
-  replayHeader: replayHeaderName,
-  errorFormat: 'problem',
-  problems: {},
-  corsOrigins: [],
-  echoKey: false,
-  mode: 'enforce',
-} as const;
-const defaultMethods = ['POST', 'PATCH'];
-const defaultReleased = [401, 403, 407, 408, 409, 421, 423, 425, 429, 431];
-
-const choices: { readonly [option: string]: readonly string[] } = {
+/** Options that are one of a few words; the first of them is the default. */
+const words = {
   missingKey: ['pass', 'reject'],
-  invalidKey: ['pass', 'reject'],
+  invalidKey: ['reject', 'pass'],
   keyFormat: ['lenient', 'strict', 'any'],
   keySpaces: ['allow', 'reject'],
   noScope: ['reject', 'public'],
@@ -81,16 +49,34 @@ const choices: { readonly [option: string]: readonly string[] } = {
   unrecorded: ['answer', 'break'],
   errorFormat: ['problem', 'envelope', 'stripe'],
   mode: ['enforce', 'observe'],
+} as const;
+/** Options that are whole numbers: the default, and the least that is allowed. */
+const numbers = {
+  maxKeyLength: [255, 1],
+  maxCanonicalBytes: [16_384, 0],
+  waitMs: [10_000, 0],
+  leaseMs: [defaultLeaseMs, 1],
+  maxRequestBytes: [2_097_152, 0],
+  maxResponseBytes: [1_048_576, 0],
+  storeTimeoutMs: [defaultStoreTimeoutMs, 1],
+} as const;
+
+type Listed = keyof typeof words | keyof typeof numbers;
+
+const defaults = {
+  ...(Object.fromEntries(
+    Object.entries({ ...words, ...numbers }).map(([option, [first]]) => [option, first]),
+  ) as unknown as Pick<Filled, Listed>),
+  keyHeader: keyHeaderName,
+  fingerprintHeaders: [],
+  retentionMs: 86_400_000,
+  replayHeader: replayHeaderName,
+  problems: {},
+  corsOrigins: [],
+  echoKey: false,
 };
-const leastNumber: { readonly [option: string]: number } = {
-  maxKeyLength: 1,
-  maxCanonicalBytes: 0,
-  waitMs: 0,
-  leaseMs: 1,
-  maxRequestBytes: 0,
-  maxResponseBytes: 0,
-  storeTimeoutMs: 1,
-};
+const defaultMethods = ['POST', 'PATCH'];
+const defaultReleased = [401, 403, 407, 408, 409, 421, 423, 425, 429, 431];
 
 /** Checked settings. Throws a TypeError that names the option. */
 export function settle(options: ProtocolOptions & { readonly store: Store }): Settings {
@@ -119,11 +105,10 @@ export function settle(options: ProtocolOptions & { readonly store: Store }): Se
 }
 
 function checkValues(filled: Readonly<Record<string, unknown>>): void {
-  for (const [option, allowed] of Object.entries(choices)) {
-    if (!allowed.includes(filled[option] as string))
-      throw wrong(`options.${option}`, `must be ${allowed.join(' or ')}`);
+  for (const [option, allowed] of Object.entries<readonly unknown[]>(words)) {
+    if (!allowed.includes(filled[option])) throw wrong(`options.${option}`, `must be ${allowed.join(' or ')}`);
   }
-  for (const [option, least] of Object.entries(leastNumber)) {
+  for (const [option, [, least]] of Object.entries(numbers)) {
     const value = filled[option];
     if (!Number.isSafeInteger(value) || (value as number) < least)
       throw wrong(`options.${option}`, `must be an integer of at least ${least}`);
