@@ -191,8 +191,7 @@ class ClaimingEngine implements Engine {
     return chain(this.#askClaim(intent, ask), (answer): MaybePromise<Decision> => {
       if (answer instanceof StoreFailure) return this.#down(intent, 'claim', answer);
       if (answer.kind === 'granted') {
-        const { heartbeat = true } = intent;
-        return { kind: 'run', ownership: new Owned(this.#tools, intent, ask.token, answer, heartbeat) };
+        return { kind: 'run', ownership: new Owned(this.#tools, intent, ask.token, answer) };
       }
       const verdict = decide(answer, intent);
       // Once only: the second claim carries the record's own fingerprint and cannot come back here.

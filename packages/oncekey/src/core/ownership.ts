@@ -27,7 +27,7 @@ export interface OwnerTools {
   background(work: Promise<void>): void;
 }
 
-/** A granted claim; its heartbeat starts unless `heartbeat` is false. */
+/** A granted claim. It keeps nothing of the intent that leads to the request: a kept-alive connection's timer holds on to its flow. */
 export class Owned implements Ownership, Work, Lease {
   readonly id: string;
   readonly token: Token;
@@ -38,23 +38,25 @@ export class Owned implements Ownership, Work, Lease {
   settled = false;
   completedAtMs: number | null = null;
   readonly #tools: OwnerTools;
-  readonly #intent: Intent;
+  readonly #labels: Intent['labels'];
+  readonly #retentionMs: Intent['policy']['retentionMs'];
   readonly #savedSteps: readonly SavedStep[];
   readonly #startMs: number;
   readonly #beat: Beat | undefined;
   #steps: Steps | undefined;
   #abort: AbortController | undefined;
 
-  constructor(tools: OwnerTools, intent: Intent, token: Token, granted: Granted, heartbeat: boolean) {
+  constructor(tools: OwnerTools, intent: Intent, token: Token, granted: Granted) {
     this.id = intent.id;
     this.token = token;
     this.attempt = granted.attempt;
     this.leaseMs = intent.policy.leaseMs;
     this.#tools = tools;
-    this.#intent = intent;
+    this.#labels = intent.labels;
+    this.#retentionMs = intent.policy.retentionMs;
     this.#savedSteps = granted.steps;
     this.#startMs = tools.clock.monotonicMs();
-    this.#beat = heartbeat ? heartbeatsOf(tools.clock).add(this) : undefined;
+    this.#beat = (intent.heartbeat ?? true) ? heartbeatsOf(tools.clock).add(this) : undefined;
   }
 
   get work(): Work {
@@ -82,10 +84,9 @@ export class Owned implements Ownership, Work, Lease {
   }
 
   complete(outcome: Outcome): MaybePromise<'stored' | 'lost' | 'unrecorded'> {
-    const { id, token } = this;
-    const { retentionMs } = this.#intent.policy;
+    const ask = { id: this.id, token: this.token, outcome, retentionMs: this.#retentionMs };
     const settle = (): MaybePromise<{ kind: 'stored' | 'already' | 'lost' }> =>
-      chain(this.#tools.store.complete({ id, token, outcome, retentionMs }), (answer) => {
+      chain(this.#tools.store.complete(ask), (answer) => {
         if (answer.kind !== 'lost') this.completedAtMs = answer.completedAtMs;
         return answer;
       });
@@ -94,7 +95,7 @@ export class Owned implements Ownership, Work, Lease {
 
   giveBack(): MaybePromise<'released' | 'lost' | 'unrecorded'> {
     const settle = (): MaybePromise<{ kind: 'released' | 'lost' }> =>
-      this.#tools.store.release(this.id, this.token, this.#intent.policy.retentionMs);
+      this.#tools.store.release(this.id, this.token, this.#retentionMs);
     return this.#settle('released', settle, (kind) => kind);
   }
 
@@ -206,7 +207,7 @@ export class Owned implements Ownership, Work, Lease {
   }
 
   #emit(event: DistributiveOmit<OnceEvent, 'id' | 'labels'>): void {
-    if (this.#tools.heard) this.#tools.emit({ ...event, id: this.id, labels: this.#intent.labels });
+    if (this.#tools.heard) this.#tools.emit({ ...event, id: this.id, labels: this.#labels });
   }
 }
 
