@@ -8,7 +8,9 @@
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../core/clock.ts';
 import { isPromise, type MaybePromise } from '../core/maybe.ts';
-import { checkGiven, headLines, withoutNames, type GivenHeaders } from './node-head.ts';
+import type { HeaderLine } from '../core/outcome.ts';
+import { checkedLines, headLines, withoutNames, type GivenHeaders } from './node-head.ts';
+import { tellKept } from './node-kept.ts';
 import { call, type Method, type Methods, type Piece } from './node-piece.ts';
 import { sendAnswer } from './node-send.ts';
 import type { HeadEdit, Send, Tape } from './seam.ts';
@@ -22,6 +24,15 @@ export interface Captured extends ServerResponse {
 
 /** What becomes of one response: taped while `open`, complete but unsent while `held`, untouched when `through`. */
 type Phase = 'open' | 'held' | 'through';
+
+/** What `writeHead` was given. */
+interface Given {
+  readonly message: string | undefined;
+  readonly headers: GivenHeaders | undefined;
+  readonly lines: readonly HeaderLine[];
+}
+
+const noLines: readonly HeaderLine[] = [];
 
 /** How a response is captured. */
 export interface CaptureAsk {
@@ -47,7 +58,7 @@ export class Capture {
   passing = false;
   /** Whether only inner middleware is to see the head. */
   #probing = false;
-  #given: { readonly message: string | undefined; readonly headers: GivenHeaders | undefined } | undefined;
+  #given: Given | undefined;
   #headTaped = false;
   #begun = false;
   /** Bytes that complete Content-Length; null when there is none. */
@@ -85,10 +96,11 @@ export class Capture {
   takeHead(status: number, message: string | undefined, headers: GivenHeaders | undefined): void {
     if (this.#probing) return;
     if (this.#begun || this.#given !== undefined) throw headAlreadySent();
-    if (headers !== undefined) checkGiven(headers);
+    const lines = headers === undefined ? noLines : checkedLines(headers);
     this.#response.statusCode = status;
     if (message !== undefined) this.#response.statusMessage = message;
-    this.#given = { message, headers };
+    this.#given = { message, headers, lines };
+    tellKept(this.#response);
   }
 
   takeWrite(piece: Piece): boolean {
@@ -174,7 +186,7 @@ export class Capture {
       response.writeHead(response.statusCode);
       this.#probing = false;
     }
-    const lines = headLines(response, this.#given?.headers);
+    const lines = headLines(response, this.#given?.headers, this.#given?.lines ?? noLines);
     this.#ask.tape.head(response.statusCode, lines);
     for (const [name, value] of lines) {
       const lower = name.toLowerCase();
@@ -186,16 +198,15 @@ export class Capture {
 
   #removeHeader(lower: string): void {
     this.#response.removeHeader(lower);
-    const headers = this.#given?.headers;
-    if (headers !== undefined) {
-      this.#given = { message: this.#given?.message, headers: withoutNames(headers, [lower]) };
-    }
+    const { message, headers, lines = noLines } = this.#given ?? {};
+    if (headers !== undefined) this.#given = { message, headers: withoutNames(headers, [lower]), lines };
   }
 
   #tapeChunk({ chunk, encoding }: Piece): number {
     if (chunk === undefined) return 0;
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
-    this.#ask.tape.chunk(bytes, typeof chunk === 'string');
+    // A copy in any case: from Node's pool where it is small.
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk);
+    this.#ask.tape.chunk(bytes, true);
     return bytes.length;
   }
 
@@ -204,6 +215,7 @@ export class Capture {
     this.phase = 'held';
     const send = this.#ask.tape.end(this.#begun);
     if (!isPromise(send)) return this.#finish(send);
+    tellKept(this.#response);
     send
       .then((answer) => this.#finish(answer))
       .catch((error: unknown) => {

@@ -22,9 +22,12 @@ interface RawNames {
   getRawHeaderNames(): string[];
 }
 
-/** The lines of the head; `given` wins over what was set before, an object in its place, a list at the end. */
-export function headLines(response: ServerResponse, given: GivenHeaders | undefined): HeaderLine[] {
-  const own = given === undefined ? [] : givenLines(given);
+/** The lines of the head; `given`, whose lines are `own`, wins over what was set before, an object in its place, a list at the end. */
+export function headLines(
+  response: ServerResponse,
+  given: GivenHeaders | undefined,
+  own: readonly HeaderLine[],
+): readonly HeaderLine[] {
   const names = (response as ServerResponse & RawNames).getRawHeaderNames();
   if (names.length === 0) return own;
   const lines: HeaderLine[] = [];
@@ -42,12 +45,14 @@ export function headLines(response: ServerResponse, given: GivenHeaders | undefi
   return lines;
 }
 
-/** Throws, as Node does, for a header that cannot be sent. */
-export function checkGiven(given: GivenHeaders): void {
-  for (const [name, value] of givenLines(given)) {
+/** Its lines. Throws, as Node does, for a header that cannot be sent. */
+export function checkedLines(given: GivenHeaders): HeaderLine[] {
+  const lines = givenLines(given);
+  for (const [name, value] of lines) {
     validateHeaderName(name);
     validateHeaderValue(name, value);
   }
+  return lines;
 }
 
 /** The same headers without those of the lower-case `names`, as a flat list. */
@@ -60,7 +65,7 @@ export function withoutNames(given: GivenHeaders, names: readonly string[]): str
 function givenLines(given: GivenHeaders): HeaderLine[] {
   const lines: HeaderLine[] = [];
   if (!Array.isArray(given)) {
-    for (const [name, value] of Object.entries(given as OutgoingHttpHeaders)) addLines(lines, name, value);
+    for (const name of Object.keys(given)) addLines(lines, name, (given as OutgoingHttpHeaders)[name]);
   } else if (Array.isArray(given[0])) {
     for (const [name, value] of given as [string, OutgoingHttpHeader][]) addLines(lines, name, value);
   } else {

@@ -20,8 +20,6 @@ export function capture(response: ServerResponse, ask: CaptureAsk): Capture {
   methods.end = taped.end;
   methods.flushHeaders = taped.flushHeaders;
   methods.destroy = taped.destroy;
-  Object.defineProperty(response, 'headersSent', headersSent);
-  Object.defineProperty(response, 'writableEnded', writableEnded);
   if (own.outer === undefined) response.on('close', closed);
   return own;
 }
@@ -103,19 +101,3 @@ const taped: Methods = {
   flushHeaders: tapedFlushHeaders,
   destroy: tapedDestroy,
 };
-
-const headersSent = told('headersSent', (own) => own.headKept);
-const writableEnded = told('writableEnded', (own) => own.endKept);
-
-/** A fact of the response that the capture knows better while it holds something back. */
-function told(name: 'headersSent' | 'writableEnded', kept: (own: Capture) => boolean): PropertyDescriptor {
-  return {
-    configurable: true,
-    get(this: ServerResponse): unknown {
-      for (let own: Capture | undefined = captureOf(this); own !== undefined; own = own.outer) {
-        if (kept(own)) return true;
-      }
-      return Reflect.get(Object.getPrototypeOf(this) as object, name, this);
-    },
-  };
-}
