@@ -1,7 +1,8 @@
 /**
  * The calls that come by the thousand, each kind in a lane of its own, so that a heartbeat
  * or a completion never waits behind claims: alone they are sent at once, together by one
- * statement. A lane's statement stays below what the server takes.
+ * statement, and those that the answers of one batch lead to are together. A lane's
+ * statement stays below what the server takes.
  */
 import type {
   ClaimAnswer,
@@ -37,7 +38,12 @@ const frameBytes = 800;
 export function lanesTo(place: Place): Lanes {
   const { packetBytes } = place;
   const claiming = new Claiming(place);
-  const shared = { maxBytes: Math.min(mostBytes, packetBytes / 2), apart: isOwnFault };
+  const shared = {
+    maxBytes: Math.min(mostBytes, packetBytes / 2),
+    apart: isOwnFault,
+    gather: (go: () => void): void => void setImmediate(go),
+    traffic: { underWay: 0 },
+  };
   const idOf = ({ id }: { readonly id: RecordId }): RecordId => id;
   const complete = coalesce<Completion, CompleteAnswer>({
     ...shared,
