@@ -80,8 +80,8 @@ const defaultReleased = [401, 403, 407, 408, 409, 421, 423, 425, 429, 431];
 
 /** Checked settings. Throws a TypeError that names the option. */
 export function settle(options: ProtocolOptions & { readonly store: Store }): Settings {
-  if (typeof options !== 'object' || options === null) throw wrong('options', 'must be an object');
-  if (typeof options.store?.claim !== 'function') throw wrong('options.store', 'must be a store, such as memory()');
+  if (typeof options !== 'object' || options === null) throw new TypeError('oncekey: options must be an object');
+  if (typeof options.store?.claim !== 'function') throw wrong('store', 'must be a store, such as memory()');
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   // A transaction that failed has undone itself (rule 7).
   const atomic = options.atomic === undefined ? {} : ({ serverErrors: 'release' } as const);
@@ -106,29 +106,28 @@ export function settle(options: ProtocolOptions & { readonly store: Store }): Se
 
 function checkValues(filled: Readonly<Record<string, unknown>>): void {
   for (const [option, allowed] of Object.entries<readonly unknown[]>(words)) {
-    if (!allowed.includes(filled[option])) throw wrong(`options.${option}`, `must be ${allowed.join(' or ')}`);
+    if (!allowed.includes(filled[option])) throw wrong(option, `must be ${allowed.join(' or ')}`);
   }
   for (const [option, [, least]] of Object.entries(numbers)) {
     const value = filled[option];
     if (!Number.isSafeInteger(value) || (value as number) < least)
-      throw wrong(`options.${option}`, `must be an integer of at least ${least}`);
+      throw wrong(option, `must be an integer of at least ${least}`);
   }
   for (const option of ['keyHeader', 'replayHeader']) {
     const value = filled[option];
-    if (typeof value !== 'string' || !tokenName.test(value)) throw wrong(`options.${option}`, 'must be a header name');
+    if (typeof value !== 'string' || !tokenName.test(value)) throw wrong(option, 'must be a header name');
   }
   for (const option of ['fingerprintHeaders', 'corsOrigins']) checkStrings(option, filled[option]);
   const { retentionMs } = filled as { retentionMs?: unknown };
   if (retentionMs !== null && !(Number.isSafeInteger(retentionMs) && (retentionMs as number) > 0))
-    throw wrong('options.retentionMs', 'must be a positive integer, or null for ever');
+    throw wrong('retentionMs', 'must be a positive integer, or null for ever');
 }
 
 function methodsOf(methods: readonly string[]): ReadonlySet<string> {
   checkStrings('methods', methods);
   for (const method of methods) {
-    if (neverProtected.has(method))
-      throw wrong('options.methods', `must not contain ${method}, which is never claimed`);
-    if (method !== method.toUpperCase()) throw wrong('options.methods', 'must be in upper case');
+    if (neverProtected.has(method)) throw wrong('methods', `must not contain ${method}, which is never claimed`);
+    if (method !== method.toUpperCase()) throw wrong('methods', 'must be in upper case');
   }
   return new Set(methods);
 }
@@ -138,22 +137,22 @@ function statusesOf(statuses: readonly number[]): ReadonlySet<number> {
     !Array.isArray(statuses) ||
     !statuses.every((status) => Number.isInteger(status) && status >= 200 && status < 500)
   )
-    throw wrong('options.releasedStatuses', 'must be a list of statuses from 200 to 499');
+    throw wrong('releasedStatuses', 'must be a list of statuses from 200 to 499');
   return new Set(statuses);
 }
 
 function operationOf(operation: string | undefined): string | null {
   if (operation === undefined) return null;
   if (typeof operation !== 'string' || operation.trim() === '')
-    throw wrong('options.operation', 'must be a name that is not blank');
+    throw wrong('operation', 'must be a name that is not blank');
   return operation.trim();
 }
 
 function checkStrings(option: string, value: unknown): void {
   if (!Array.isArray(value) || !value.every((one) => typeof one === 'string' && one !== ''))
-    throw wrong(`options.${option}`, 'must be a list of strings that are not empty');
+    throw wrong(option, 'must be a list of strings that are not empty');
 }
 
 function wrong(option: string, rule: string): TypeError {
-  return new TypeError(`oncekey: ${option} ${rule}`);
+  return new TypeError(`oncekey: options.${option} ${rule}`);
 }
