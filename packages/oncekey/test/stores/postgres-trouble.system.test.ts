@@ -269,6 +269,20 @@ describe.skipIf(reason !== undefined)('postgres in trouble', () => {
     await one.end();
   });
 
+  it('serves where the server is told to keep every plan', async () => {
+    const options = '-c plan_cache_mode=force_generic_plan';
+    const stubborn = new pg.Pool({ connectionString: url, max: 1, options });
+    const told = postgres(stubborn, { statementTimeoutMs: 1000 });
+    for (let time = 0; time < 3; time++) {
+      const asks = Array.from({ length: 20 }, (_, index) => askFor(`stubborn-${time}-${index}`));
+      for (const answer of await Promise.all(asks.map((ask) => told.claim(ask)))) expect(answer.kind).toBe('granted');
+      const outcome = answerOf('done');
+      const done = await Promise.all(asks.map((ask) => told.complete({ ...ask, outcome, retentionMs: null })));
+      for (const answer of done) expect(answer.kind).toBe('stored');
+    }
+    await stubborn.end();
+  });
+
   it('needs nothing that a transaction pooler would forget', async () => {
     const clients = Array.from({ length: 3 }, () => new pg.Client({ connectionString: url }));
     await Promise.all(clients.map((client) => client.connect()));

@@ -115,7 +115,7 @@ function labelsAsked({ operation, key, owner, method, path, eventId }: ClaimAsk[
   return [operation, key, owner, method, path, eventId].map(plainText);
 }
 
-function askedOf({ id, token, fingerprint, leaseMs, keepMs, ifAbandoned, labels: said }: ClaimAsk): Asked {
+function insertAsked({ id, token, fingerprint, leaseMs, keepMs, labels: said }: ClaimAsk): Asked {
   return [
     id,
     token,
@@ -124,8 +124,11 @@ function askedOf({ id, token, fingerprint, leaseMs, keepMs, ifAbandoned, labels:
     durationText(keepMs),
     textArray(said.scope.map(plainText)),
     ...labelsAsked(said),
-    ifAbandoned === 'hold' ? 'yes' : 'no',
   ];
+}
+
+function takeOverAsked(ask: ClaimAsk): Asked {
+  return [...insertAsked(ask), ask.ifAbandoned === 'hold' ? 'yes' : 'no'];
 }
 
 /** What the server said to the claim of a record, and what others who claim it meanwhile need to know. */
@@ -206,20 +209,18 @@ async function claimOnce(
   leaders: ReadonlyMap<RecordId, ClaimAsk>,
 ): Promise<Map<RecordId, Found>> {
   const found = new Map<RecordId, Found>();
-  const sorted = Array.from(leaders.values(), askedOf).toSorted(byId);
-  const takers: Asked[] = [];
-  const byIdAsked = new Map(sorted.map((asked) => [asked[0], asked]));
+  const sorted = Array.from(leaders.values()).toSorted(byId);
+  const takers: ClaimAsk[] = [];
   for (const row of await lookAndInsert(server, statements, sorted)) {
     const id = textOf(row, 'id');
     const ask = leaders.get(id);
-    const asked = byIdAsked.get(id);
-    if (ask === undefined || asked === undefined) continue;
+    if (ask === undefined) continue;
     const told = tell(row, ask);
-    if (told === undefined) takers.push(asked);
+    if (told === undefined) takers.push(ask);
     else found.set(id, told);
   }
   if (takers.length === 0) return found;
-  for (const row of await server.run(statements.takeOver, takers.toSorted(byId))) {
+  for (const row of await server.run(statements.takeOver, takers.toSorted(byId).map(takeOverAsked))) {
     const id = textOf(row, 'id');
     const owner = leaders.get(id)?.token ?? null;
     found.set(id, { answer: takenOver(row), owner, fingerprint: textIn(row, 'fingerprint') });
@@ -231,17 +232,13 @@ async function claimOnce(
 async function lookAndInsert(
   server: Server,
   { insert, look }: ClaimStatements,
-  sorted: readonly Asked[],
+  sorted: readonly ClaimAsk[],
 ): Promise<readonly Row[]> {
-  const inserting = (asked: readonly Asked[]) =>
-    server.run(
-      insert,
-      asked.map((one) => one.slice(0, columns.length)),
-    );
-  const looking = (asked: readonly Asked[]) =>
+  const inserting = (asks: readonly ClaimAsk[]) => server.run(insert, asks.map(insertAsked));
+  const looking = (asks: readonly ClaimAsk[]) =>
     server.run(
       look,
-      asked.map(([id]) => [id ?? null]),
+      asks.map(({ id }) => [id]),
     );
   const first = server.mostlyNew ? inserting : looking;
   const then = server.mostlyNew ? looking : inserting;
@@ -249,13 +246,13 @@ async function lookAndInsert(
   // Rows are of those who asked, one each.
   if (rows.length === sorted.length) return rows;
   const known = new Set(rows.map((row) => textOf(row, 'id')));
-  const left = sorted.filter(([id]) => !known.has(id ?? ''));
+  const left = sorted.filter(({ id }) => !known.has(id));
   if (left.length > rows.length) server.mostlyNew = !server.mostlyNew;
   return [...rows, ...(await then(left))];
 }
 
-function byId([one]: Asked, [other]: Asked): number {
-  return (one ?? '') < (other ?? '') ? -1 : 1;
+function byId({ id: one }: ClaimAsk, { id: other }: ClaimAsk): number {
+  return one < other ? -1 : 1;
 }
 
 const firstGrant: Granted = { kind: 'granted', attempt: 1, steps: [] };

@@ -41,9 +41,10 @@ export interface Source<Column extends string> {
 // empty or never analysed, instead of reading the whole of it for each batch.
 const anyNumber = 'LIMIT (SELECT NULL::bigint)';
 
-// What the planner takes for a year's work, unless it knows that the parameter is null: a plan for any parameters, which a
-// prepared statement would keep, looks dearer than to plan for these each time. It is never run.
-const anewUnless = '(SELECT count(*) FROM generate_series(1, 1000000000))';
+// What the planner takes for a long work, unless it knows that the parameter is null: a plan for any parameters, which a
+// prepared statement would keep, looks dearer than to plan for these each time. It is never run, and not so dear that a
+// server which is told to keep plans all the same would compile it first (`jit_above_cost`).
+const anewUnless = '(SELECT count(*) FROM generate_series(1, 4000000))';
 
 /** Bytes are asked in base64; their column has this name. */
 const bytesColumn = 'body';
@@ -74,7 +75,7 @@ function make<Column extends string>(
   const isAny = (place: number): string => (isPlannedAnew ? `$${place}::text IS NULL` : '');
   const bare = written(alone(columns, isAny(columns.length + 1)));
   const rows = askedRows(columns, bytesAt, isAny(columns.length + (bytesAt < 0 ? 1 : 3)));
-  const many = `WITH ${rows}, done AS (${text(severally(columns))}) SELECT * FROM done`;
+  const many = `WITH ${rows} ${text(severally(columns))}`;
   return {
     bare,
     one: `WITH done AS (${written(alone(columns, ''))}) SELECT * FROM done`,
