@@ -71,6 +71,52 @@ describe('sending', () => {
     expect(server.came[0]?.key).toMatch(/^"[0-9a-f-]{36}"$/);
   });
 
+  test('a lane whose request hangs holds up no other lane', async () => {
+    const server = await api();
+    let give = (): void => undefined;
+    const gives = new Promise<Response>((_resolve, reject) => {
+      give = () => reject(new Error('given up'));
+    });
+    const { outbox } = open({
+      fetch: (input, init) => (input === `${server.url}/hangs` ? gives : fetch(input, init)),
+    });
+    await outbox.add({ lane: 'a', url: `${server.url}/hangs`, json: 1 });
+    await outbox.add({ lane: 'b', url: `${server.url}/x`, json: 2 });
+    const drain = outbox.drain();
+    await expect.poll(() => server.made.map(({ body }) => body)).toEqual(['2']);
+    give();
+    await drain;
+  });
+
+  test('the key goes bare to a host that wants it so', async () => {
+    const server = await api();
+    const { outbox } = open({ bareHosts: [new URL(server.url).host] });
+    await outbox.add({ url: `${server.url}/x`, json: {}, key: 'order-1' });
+    await outbox.drained();
+    expect(server.came.map(({ key }) => key)).toEqual(['order-1']);
+  });
+
+  test('Retry-After is waited for, up to a cap', async () => {
+    const server = await api();
+    server.trouble = (_index, path) => ({ status: 503, headers: { 'retry-after': path === '/soon' ? '30' : '9999' } });
+    const { outbox } = open({ maxRetryAfterMs: 60_000 });
+    const entries = [];
+    for (const path of ['soon', 'late'])
+      entries.push(await outbox.add({ lane: path, url: `${server.url}/${path}`, json: 1 }));
+    const nowMs = Date.now();
+    await outbox.drain();
+    const waits = await Promise.all(entries.map(async ({ id }) => ((await outbox.read(id))?.dueAtMs ?? 0) - nowMs));
+    expect(waits.map((waitMs) => Math.round(waitMs / 10_000))).toEqual([3, 6]);
+  });
+
+  test('of a large answer the id is kept, and not the body', async () => {
+    const server = await api();
+    const { outbox } = open({ maxResultBytes: 5 });
+    await outbox.add({ id: 'o', url: `${server.url}/x`, json: {} });
+    await outbox.drained();
+    expect((await outbox.read('o'))?.result).toMatchObject({ status: 201, body: null, serverId: 1 });
+  });
+
   test('credentials are added at each sending and never kept', async () => {
     const server = await api();
     server.trouble = (index) => (index === 0 ? { status: 401 } : undefined);
@@ -387,6 +433,18 @@ describe('before the first sending', () => {
     await expect(outbox.cancel(first.id)).rejects.toSatisfy(coded('entry_state'));
     const third = await outbox.add({ ...cart, json: 4 });
     expect(third.id).not.toBe(first.id);
+  });
+
+  test('an entry that was sent and may have arrived is neither cancelled nor edited', async () => {
+    const server = await api();
+    server.trouble = () => 'lost';
+    const { outbox } = open({ minDelayMs: 60_000, maxDelayMs: 60_000 });
+    const { id } = await outbox.add({ url: `${server.url}/x`, json: 1 });
+    await outbox.drain();
+    expect(await outbox.read(id)).toMatchObject({ state: 'open', sends: 1 });
+    await expect(outbox.cancel(id)).rejects.toSatisfy(coded('entry_state'));
+    await expect(outbox.edit(id, (request) => ({ ...request, body: '2' }))).rejects.toSatisfy(coded('entry_state'));
+    expect(await outbox.read(id)).toMatchObject({ state: 'open', body: '1' });
   });
 
   test('adding the same under the same id is one entry; something else under it is refused', async () => {
