@@ -76,6 +76,7 @@ function ownerMethods(queue: CallQueue): OwnerMethods {
           return answer && { answer };
         },
         write: (connection, nowMs) => claim(connection, ask, nowMs),
+        wasReadable: (answer) => answer.kind !== 'granted',
       }),
     extend: (id, token, leaseMs) =>
       queue.add({

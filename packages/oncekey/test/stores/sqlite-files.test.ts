@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { describe, expect, it } from 'vitest';
 import type { IdempotencyError } from '../../src/core/errors.ts';
-import type { ClaimAnswer } from '../../src/core/store.ts';
+import type { ClaimAnswer, ClaimAsk } from '../../src/core/store.ts';
 import { migrate, schema, sqlite } from '../../src/stores/sqlite.ts';
 import { answerOf, askFor, testFolder } from './sqlite/folder.ts';
 
@@ -212,6 +212,23 @@ describe('calls of one tick', () => {
       store.claim(askFor('c')),
     ]);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    await store.close();
+  });
+
+  it('wait for no other writer where reading answers them, also after many new keys', async () => {
+    const path = newPath();
+    const store = sqlite(path);
+    const asks = Array.from({ length: 200 }, (_, index) => askFor(`key-${index}`));
+    await Promise.all(asks.map((ask) => store.claim(ask)));
+    const [first, second] = asks as [ClaimAsk, ClaimAsk];
+    await store.complete({ ...first, outcome: answerOf('x'), retentionMs: null });
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    const claims = [first, second, askFor('new')].map(({ labels }) => store.claim(askFor(labels.key)));
+    expect(await Promise.all(claims.slice(0, 2))).toMatchObject([{ kind: 'completed' }, { kind: 'in-progress' }]);
+    other.exec('ROLLBACK');
+    other.close();
+    expect(await claims[2]).toMatchObject({ kind: 'granted' });
     await store.close();
   });
 

@@ -28,6 +28,8 @@ const callsPerTurn = 256;
 /** Reading in one go is bounded in time, since the event loop stands still meanwhile. */
 const lookMs = 8;
 const longestRetryMs = 20;
+/** So many claims granted in a row, and the next ones are written without being looked at first. */
+const freshClaims = 64;
 
 /** The calls of one store, answered in turns. */
 export class CallQueue {
@@ -40,6 +42,7 @@ export class CallQueue {
   #turnPending = false;
   #retryPending = false;
   #retries = 0;
+  #grantedInARow = 0;
   #closed = false;
   readonly #whenIdle: (() => void)[] = [];
 
@@ -140,8 +143,10 @@ export class CallQueue {
   }
 
   #isAnswered(waiting: Waiting, connection: Connection, nowMs: number): boolean {
-    const { id } = waiting.call;
+    const { id, wasReadable } = waiting.call;
     if (id !== undefined && this.#beingWritten.has(id)) return false;
+    // Where every key is new, looking finds nothing; the claim itself finds what is there just as well.
+    if (wasReadable !== undefined && this.#grantedInARow >= freshClaims) return false;
     try {
       return waiting.look(connection, nowMs);
     } catch (error) {
@@ -159,6 +164,7 @@ export class CallQueue {
 
   #write(connection: Connection): void {
     const written = writeTogether(connection, this.#toWrite.slice(0, callsPerTurn), () => this.#nowMs());
+    if (written.kind !== 'committed' && this.#lookAgain()) return;
     if (written.kind === 'busy') {
       this.#retryLater(written.error);
       return;
@@ -169,8 +175,20 @@ export class CallQueue {
       return;
     }
     const done = this.#takeWrites(0, written.count);
-    for (const waiting of done) waiting.tell();
+    for (const waiting of done) {
+      if (waiting.wasReadable === false) this.#grantedInARow++;
+      else if (waiting.wasReadable === true) this.#grantedInARow = 0;
+      waiting.tell();
+    }
     for (const { call } of done) if (call.id !== undefined) this.#options.written(call.id);
+  }
+
+  // What reading can answer is neither to wait for somebody else's lock nor to fail because a disk is full.
+  #lookAgain(): boolean {
+    if (this.#grantedInARow < freshClaims) return false;
+    this.#grantedInARow = 0;
+    this.#arrived = [...this.#takeWrites(0, this.#toWrite.length), ...this.#arrived];
+    return true;
   }
 
   #takeWrites(first: number, end: number): Waiting[] {

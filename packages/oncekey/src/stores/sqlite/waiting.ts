@@ -18,6 +18,8 @@ export interface Call<T> {
   /** Answers by reading, where that is possible. */
   readonly look?: (connection: Connection, nowMs: number) => { readonly answer: T } | undefined;
   readonly write: (connection: Connection, nowMs: number) => T;
+  /** Whether reading would have given this answer, too. */
+  readonly wasReadable?: (answer: T) => boolean;
 }
 
 /** A call with its caller. */
@@ -46,6 +48,12 @@ export class Waiting<T = unknown> {
   /** Writes, and keeps the answer until {@link tell}. */
   write(connection: Connection, nowMs: number): void {
     this.#written = { answer: this.call.write(connection, nowMs) };
+  }
+
+  /** Whether looking before writing would have spared the writing; undefined for a call that cannot look. */
+  get wasReadable(): boolean | undefined {
+    const written = this.#written;
+    return written !== undefined && 'answer' in written ? this.call.wasReadable?.(written.answer) : undefined;
   }
 
   /** Keeps the error of this call alone until {@link tell}. */
