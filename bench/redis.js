@@ -5,11 +5,12 @@
  * client, how long a pair takes, and what a finished record takes in the server.
  */
 import { playRounds, ratioOf, spreadOf } from './harness/rounds.js';
-import { startChild } from './harness/process.js';
+import { cpuUsOf, startChild } from './harness/process.js';
 import { startRedis } from './harness/redis.js';
 
 /** @typedef {import('./harness/report.js').Figure} Figure */
 /** @typedef {import('./harness/process.js').Child} Child */
+/** @typedef {Record<'cpuUs' | 'serverCpuUs' | 'p50Ms' | 'p99Ms', number[]>} Facts One value a round. */
 
 const loads = /** @type {const} */ ([
   { what: 'pairs', concurrency: 1, goal: 0.95 },
@@ -63,14 +64,16 @@ async function warmUp(children) {
  */
 async function measure(load, children, server, rounds, roundMs) {
   const { what, concurrency } = load;
-  /** @type {Map<string, { cpuUs: number[], p50Ms: number[], p99Ms: number[] }>} */
-  const facts = new Map(kinds.map((kind) => [kind, { cpuUs: [], p50Ms: [], p99Ms: [] }]));
+  /** @type {Map<string, Facts>} */
+  const facts = new Map(kinds.map((kind) => [kind, { cpuUs: [], serverCpuUs: [], p50Ms: [], p99Ms: [] }]));
   const contenders = kinds.map((kind) => ({
     name: kind,
     async measure() {
       // Every round meets an empty server, so that nobody pays for what another left behind.
       await server.empty();
+      const before = cpuUsOf(server.processId);
       const done = await children.get(kind)?.ask({ what, concurrency, durationMs: roundMs });
+      facts.get(kind)?.serverCpuUs.push((cpuUsOf(server.processId) - before) / done.count);
       facts.get(kind)?.cpuUs.push(done.cpuUs / done.count);
       facts.get(kind)?.p50Ms.push(done.p50Ms);
       facts.get(kind)?.p99Ms.push(done.p99Ms);
@@ -78,7 +81,8 @@ async function measure(load, children, server, rounds, roundMs) {
     },
   }));
   const rates = await playRounds(`redis, ${what} at ${concurrency}`, contenders, rounds);
-  const medianOf = (/** @type {number[] | undefined} */ values) => spreadOf(values ?? []).median;
+  const medianOf = (/** @type {number[] | undefined} */ values) => spreadOf((values ?? []).slice(-rounds)).median;
+  const factOf = (/** @type {string} */ kind, /** @type {keyof Facts} */ fact) => medianOf(facts.get(kind)?.[fact]);
   const beside = (/** @type {'set nx' | 'hash'} */ baseline) => ({
     name: 'redis',
     metric: `${what} at ${concurrency}`,
@@ -87,16 +91,22 @@ async function measure(load, children, server, rounds, roundMs) {
     baseline,
     rate: medianOf(rates.get('library')),
     baselineRate: medianOf(rates.get(baseline)),
-    cpuUs: medianOf(facts.get('library')?.cpuUs),
-    baselineCpuUs: medianOf(facts.get(baseline)?.cpuUs),
+    cpuUs: factOf('library', 'cpuUs'),
+    baselineCpuUs: factOf(baseline, 'cpuUs'),
+    serverCpuUs: factOf('library', 'serverCpuUs'),
+    baselineServerCpuUs: factOf(baseline, 'serverCpuUs'),
+    p50Ms: factOf('library', 'p50Ms'),
+    p99Ms: factOf('library', 'p99Ms'),
+    baselineP50Ms: factOf(baseline, 'p50Ms'),
+    baselineP99Ms: factOf(baseline, 'p99Ms'),
   });
   const goal = 'goal' in load ? { goal: load.goal, better: /** @type {const} */ ('higher') } : {};
-  const { p50Ms, p99Ms } = facts.get('library') ?? { p50Ms: [], p99Ms: [] };
+  const { p50Ms = [], p99Ms = [] } = facts.get('library') ?? {};
   return [
     { ...beside('set nx'), ...goal },
     beside('hash'),
-    timeFigure(`${what} at ${concurrency}, p50`, p50Ms),
-    timeFigure(`${what} at ${concurrency}, p99`, p99Ms),
+    timeFigure(`${what} at ${concurrency}, p50`, p50Ms.slice(-rounds)),
+    timeFigure(`${what} at ${concurrency}, p99`, p99Ms.slice(-rounds)),
   ];
 }
 
