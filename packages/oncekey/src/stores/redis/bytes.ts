@@ -16,6 +16,8 @@ const none = 0xff;
 const long = 0xfe;
 const uuid = 0xfd;
 const dash = 0x2d;
+/** What is too large for so many bytes. */
+const limits: Readonly<Record<Width, number>> = { 1: 2 ** 8, 2: 2 ** 16, 3: 2 ** 24, 4: 2 ** 32, 6: 2 ** 48 };
 // Up to so many characters a loop of our own is faster than the way out of JavaScript.
 const shortText = 64;
 /** What two character codes below 128, seven bits each, are worth as lowercase hexadecimal digits; 256 for all others. */
@@ -39,8 +41,21 @@ export class ByteWriter {
   /** A number of so many bytes; larger ones throw a RangeError. */
   number(value: number, width: Width): this {
     this.#room(width);
-    this.#length = this.#bytes.writeUIntBE(value, this.#length, width);
+    this.#write(this.#length, value, width);
+    this.#length += width;
     return this;
+  }
+
+  // Node's own writer takes several times as long over its checks.
+  #write(at: number, value: number, width: Width): void {
+    if (!(value >= 0 && value < limits[width]))
+      throw new RangeError(`redis: ${value} does not fit into ${width} bytes`);
+    const bytes = this.#bytes;
+    let rest = value;
+    for (let place = at + width - 1; place >= at; place--) {
+      bytes[place] = rest;
+      rest = rest > 0xffffffff ? Math.floor(rest / 256) : rest >>> 8;
+    }
   }
 
   /** Bytes without their length. */
@@ -99,7 +114,7 @@ export class ByteWriter {
 
   /** Writes a number over the `width` bytes in front of `from`, where `begin` left room for it. */
   put(from: number, value: number, width: Width): this {
-    this.#bytes.writeUIntBE(value, from - width, width);
+    this.#write(from - width, value, width);
     return this;
   }
 
