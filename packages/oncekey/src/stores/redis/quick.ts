@@ -167,9 +167,8 @@ export class QuickCalls {
     const calls = batch.completing.length + batch.claiming.length;
     this.#inFlight += 1;
     this.#busy = calls > 1;
-    const isLoneClaim = calls === 1 && batch.claiming.length === 1;
     this.#options.deadlines.within(
-      isLoneClaim ? this.#setAbsent(batch) : this.#run(batch),
+      this.#answersTo(batch),
       (answers) => {
         this.#ended(calls);
         this.#settle(batch, answers);
@@ -180,6 +179,16 @@ export class QuickCalls {
         for (const { reject } of batch.completing) reject(callError(error, 'complete'));
       },
     );
+  }
+
+  #answersTo(batch: Batch): Promise<Answers> {
+    const isLoneClaim = batch.completing.length === 0 && batch.claiming.length === 1;
+    try {
+      return isLoneClaim ? this.#setAbsent(batch) : this.#run(batch);
+    } catch (error) {
+      // A client that throws instead of rejecting must not leave its neighbours without an answer.
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   #ended(calls: number): void {
