@@ -22,7 +22,7 @@ export async function httpRedis(quick) {
       { name: 'first', ...(await start('library')), keys: /** @type {const} */ ('fresh') },
       { name: 'replay', ...(await start('library')), keys: /** @type {const} */ ('repeat') },
     ];
-    const played = await playHttp('node-redis', contenders, quick);
+    const played = await playHttp('node-redis', contenders, quick, { sleeps: true });
     const name = 'node-redis';
     return [
       httpFigure(played, { name, metric: 'first', contender: 'first', baseline: 'node', goal: 0.7 }),

@@ -26,7 +26,7 @@ export async function peersRedis(quick) {
     for (const keys of /** @type {const} */ (['fresh', 'repeat'])) {
       const contenders = [];
       for (const name of ['library', ...peers]) contenders.push({ name, ...(await start(name)), keys });
-      const played = await playHttp(`peers-redis, ${keys} keys`, contenders, quick);
+      const played = await playHttp(`peers-redis, ${keys} keys`, contenders, quick, { sleeps: true });
       const metric = keys === 'fresh' ? 'first' : 'replay';
       for (const baseline of peers) {
         const what = { name: 'peers-redis', metric: `${metric} / ${baseline}`, contender: 'library', baseline };

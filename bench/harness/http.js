@@ -33,8 +33,9 @@ export function effort(quick) {
  * @param {string} title
  * @param {readonly HttpContender[]} contenders
  * @param {boolean} quick
+ * @param {{ sleeps?: boolean }} [generator] Whether it sleeps between answers.
  */
-export async function playHttp(title, contenders, quick) {
+export async function playHttp(title, contenders, quick, { sleeps = false } = {}) {
   const { rounds, roundMs } = effort(quick);
   const load = await startChild('harness/load.js');
   try {
@@ -44,7 +45,7 @@ export async function playHttp(title, contenders, quick) {
       name,
       async measure() {
         const before = cpuUsOf(processId);
-        const ask = { port, path: '/charges', keys, connections, durationMs: roundMs };
+        const ask = { port, path: '/charges', keys, connections, durationMs: roundMs, sleeps };
         const { requests, elapsedMs } = await load.ask(ask);
         const spent = cpuUs.get(name) ?? [];
         cpuUs.set(name, [...spent, (cpuUsOf(processId) - before) / requests]);

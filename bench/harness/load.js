@@ -17,6 +17,7 @@ import { connect } from 'node:net';
  * @property {number} durationMs Time to send; ignored when `requests` is given.
  * @property {number} [requests] Exactly this many instead.
  * @property {number} [firstKey] Where `repeat` starts to count its keys.
+ * @property {boolean} [sleeps] Waits for answers asleep: for servers that need the cores themselves.
  *
  * @typedef {object} LoadAnswer
  * @property {number} requests Answers received.
@@ -46,7 +47,7 @@ async function run(ask) {
   const budget = { left: ask.requests ?? Number.POSITIVE_INFINITY, done: 0, over: false };
   const started = performance.now();
   const timer = ask.requests === undefined ? setTimeout(() => (budget.over = true), ask.durationMs) : undefined;
-  const rest = stayAwake();
+  const rest = ask.sleeps === true ? () => {} : stayAwake();
   await Promise.all(Array.from({ length: ask.connections }, (_, index) => drive(ask, index, budget)));
   rest();
   clearTimeout(timer);

@@ -25,7 +25,7 @@ export async function overPostgres(name, goals, hot, quick) {
       { name: 'first', ...(await start('library')), keys: /** @type {const} */ ('fresh') },
       { name: 'replay', ...(await start('library')), keys: /** @type {const} */ ('repeat') },
     ];
-    const played = await playHttp(name, contenders, quick);
+    const played = await playHttp(name, contenders, quick, { sleeps: true });
     return [
       httpFigure(played, { name, metric: 'first', contender: 'first', baseline: 'node', goal: goals.first }),
       httpFigure(played, { name, metric: 'replay', contender: 'replay', baseline: 'node', goal: goals.replay }),
