@@ -38,7 +38,7 @@ export async function killClerks(ledger: Ledger, { kills, random, signal, step }
   while (tally.runs < kills && signal?.aborted !== true) {
     const { lines } = await ledger.read();
     const child = start(ledger, transfers, Math.max(1, Math.max(0, ...lines.keys()) - 3));
-    await once(createInterface(child.stdout), 'line');
+    await begun(child);
     await pause(random(longestLifeMs));
     const hadEnded = child.exitCode !== null;
     child.kill('SIGKILL');
@@ -65,6 +65,16 @@ function judge(tally: Tally, { lines, cash, sales }: Books, transfers: number): 
   tally.count('transfers', transfers);
   tally.expect(lines.size === transfers, () => `there are lines of ${lines.size} transfers, not ${transfers}`);
   tally.expect(cash === total && sales === -total, () => `cash ${cash} and sales ${sales} are not ±${total}`);
+}
+
+/** A clerk who ends before he has said a word would be waited for without end. */
+async function begun(child: ReturnType<typeof start>): Promise<void> {
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`the clerk ended with ${String(code)} before he began`);
+  });
+  await Promise.race([once(createInterface(child.stdout), 'line'), ended]);
+  // He will be killed.
+  ended.catch(() => undefined);
 }
 
 function start({ root, url }: Ledger, transfers: number, first: number) {
