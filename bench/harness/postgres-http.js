@@ -1,7 +1,6 @@
 /** Whole requests over PostgreSQL, alone or behind a Redis, beside the handler alone. */
-import { httpFigure, playHttp } from './http.js';
 import { startPrivateServer } from './private-server.js';
-import { startChild } from './process.js';
+import { wholeRequests } from './whole-requests.js';
 
 /**
  * @param {string} name
@@ -12,26 +11,9 @@ import { startChild } from './process.js';
  */
 export async function overPostgres(name, goals, hot, quick) {
   const server = await startPrivateServer('postgres', 'ONCEKEY_POSTGRES_URL');
-  /** @type {import('./process.js').Child[]} */
-  const children = [];
-  const start = async (/** @type {'bare' | 'library'} */ kind) => {
-    const child = await startChild('servers/postgres-http.js', [kind, server.url, ...hot]);
-    children.push(child);
-    return { processId: child.processId, port: child.first.port };
-  };
   try {
-    const contenders = [
-      { name: 'node', ...(await start('bare')), keys: /** @type {const} */ ('fresh') },
-      { name: 'first', ...(await start('library')), keys: /** @type {const} */ ('fresh') },
-      { name: 'replay', ...(await start('library')), keys: /** @type {const} */ ('repeat') },
-    ];
-    const played = await playHttp(name, contenders, quick, { sleeps: true });
-    return [
-      httpFigure(played, { name, metric: 'first', contender: 'first', baseline: 'node', goal: goals.first }),
-      httpFigure(played, { name, metric: 'replay', contender: 'replay', baseline: 'node', goal: goals.replay }),
-    ];
+    return await wholeRequests(name, goals, 'servers/postgres-http.js', [server.url, ...hot], quick);
   } finally {
-    for (const child of children) child.end();
     await server.stop();
   }
 }
