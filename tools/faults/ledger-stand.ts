@@ -1,5 +1,4 @@
 /** The databases that the ledger is kept in, started for a test; each with the way to read its books. */
-import { createRequire } from 'node:module';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import mysql2 from 'mysql2/promise';
 import pg from 'pg';
 import { startMariadb } from '../servers/mariadb.ts';
 import { startPostgres } from '../servers/postgres.ts';
+import { TestDatabase } from '../servers/sqlite.ts';
 import type { Books, Ledger } from './ledger.ts';
 
 /** Databases with transactions to share. */
@@ -39,19 +39,11 @@ export async function startLedger(name: (typeof ledgerDatabases)[number], root: 
   }
 }
 
-interface Handle {
-  prepare(text: string): { all(): unknown[] };
-  close(): void;
-}
-
 function onFile(root: string): LedgerStand {
   const folder = mkdtempSync(join(tmpdir(), 'oncekey-ledger-'));
   const path = join(folder, 'ledger.db');
-  const runtime = process as { getBuiltinModule?: (name: string) => unknown };
-  const driver = runtime.getBuiltinModule?.('node:sqlite') ?? createRequire(import.meta.url)('@photostructure/sqlite');
-  const { DatabaseSync } = driver as { DatabaseSync: new (path: string) => Handle };
   const select: Select = async (text) => {
-    const handle = new DatabaseSync(path);
+    const handle = new TestDatabase(path);
     try {
       return handle.prepare(text).all() as Record<string, unknown>[];
     } finally {

@@ -2,9 +2,9 @@
  * A till as a process of its own, to be killed: adds orders, and lines that refer to them, to an outbox in
  * a SQLite file, says which are kept, and drains meanwhile. Stands on the build, as users do.
  */
-import { createRequire } from 'node:module';
 import { createOutbox, ref } from 'oncekey/outbox';
-import { sqliteStorage, type OutboxDatabase } from 'oncekey/outbox-sqlite';
+import { sqliteStorage } from 'oncekey/outbox-sqlite';
+import { TestDatabase } from '../servers/sqlite.ts';
 
 /** What a till is to do. */
 export interface TillTask {
@@ -22,16 +22,9 @@ export interface TillEnd {
   readonly stopped: number;
 }
 
-function openDatabase(path: string): OutboxDatabase {
-  const runtime = process as { getBuiltinModule?: (name: string) => unknown };
-  const driver = runtime.getBuiltinModule?.('node:sqlite') ?? createRequire(import.meta.url)('@photostructure/sqlite');
-  const { DatabaseSync } = driver as { DatabaseSync: new (path: string) => OutboxDatabase };
-  return new DatabaseSync(path);
-}
-
 const { path, url, first, orders } = JSON.parse(process.argv[2] ?? '{}') as TillTask;
 const outbox = createOutbox({
-  storage: sqliteStorage(openDatabase(path), { busyTimeoutMs: 10_000 }),
+  storage: sqliteStorage(new TestDatabase(path), { busyTimeoutMs: 10_000 }),
   credentials: () => ({ 'x-tenant': 'cafe-7' }),
   baseUrl: url,
   echo: 'required',

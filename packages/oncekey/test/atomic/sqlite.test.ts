@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { sqliteDatabase } from '../../src/atomic/index.ts';
 import { sqlite } from '../../src/stores/sqlite.ts';
-import { TestDatabase } from '../stores/sqlite/driver.ts';
+import { TestDatabase } from '../../../../tools/servers/sqlite.ts';
 import { describeAtomic } from './suite.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'oncekey-atomic-'));

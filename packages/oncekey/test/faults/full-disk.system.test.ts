@@ -3,14 +3,14 @@
  * acknowledged is forgotten (I5), and when there is room again every key is served (I10).
  */
 import { scheduler } from 'node:timers/promises';
-import { afterAll, expect, test, type TestContext } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { Charges, codeOf, type ChargeAnswer } from '../../../../tools/faults/charge.ts';
 import { contradictions } from '../../../../tools/faults/contradictions.ts';
 import { newEffects } from '../../../../tools/faults/effects.ts';
 import { askUntilServed } from '../../../../tools/faults/load.ts';
 import { openPlace } from '../../../../tools/faults/place.ts';
 import { type Stand, type StandName, startStand } from '../../../../tools/faults/stand.ts';
-import { mountSmallDisk, type SmallDisk } from '../../../../tools/servers/small-disk.ts';
+import { smallDiskFor } from '../support/small-disk.ts';
 import { forStores, sharedStores } from './stands.ts';
 
 /** Room for what each has before the first record, and a little more. */
@@ -27,19 +27,6 @@ const patienceMs = 60_000;
 const leaseMs = 1000;
 const effects = newEffects();
 afterAll(() => effects.remove());
-
-function mountFor(name: StandName): SmallDisk | string {
-  try {
-    return mountSmallDisk(diskMegabytes[name] ?? 0);
-  } catch (error) {
-    return String(error);
-  }
-}
-
-function skipLoudly(skip: TestContext['skip'], reason: string): never {
-  process.stderr.write(`skipped: ${reason}\n`);
-  return skip(reason);
-}
 
 /** Charges key after key until so many have been refused. */
 async function chargeUntilRefused(charges: Charges, keyOf: () => string): Promise<Map<string, ChargeAnswer>> {
@@ -65,10 +52,9 @@ async function startAgain({ server }: Stand): Promise<void> {
 }
 
 forStores(sharedStores, (name) => {
-  test(`${name}: a full disk refuses and forgets nothing`, async ({ skip, onTestFinished }) => {
-    const disk = mountFor(name);
-    if (typeof disk === 'string') return skipLoudly(skip, `a small file system cannot be mounted: ${disk}`);
-    onTestFinished(() => disk.remove());
+  test(`${name}: a full disk refuses and forgets nothing`, async (context) => {
+    const { onTestFinished } = context;
+    const disk = smallDiskFor(context, diskMegabytes[name] ?? 0);
     const stand = await startStand(name, disk.path);
     onTestFinished(() => stand.stop());
     const opened = await openPlace(stand.place);

@@ -1,5 +1,5 @@
 /** What a store on a file says and does without permission and on a full disk (RELIABILITY check 10): it fails closed, and answers again. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,15 +7,12 @@ import { fileURLToPath } from 'node:url';
 import { type TestContext, expect, it } from 'vitest';
 import type { IdempotencyError } from '../../src/core/errors.ts';
 import { type SqliteStore, sqlite } from '../../src/stores/sqlite.ts';
+import { skipLoudly } from '../support/skip-loudly.ts';
+import { smallDiskFor } from '../support/small-disk.ts';
 import { answerOf, askFor } from './sqlite/folder.ts';
 
 const workerPath = fileURLToPath(new URL('sqlite/worker.js', import.meta.url));
 const nobody = 65_534;
-
-function skipLoudly({ skip }: TestContext, reason: string): never {
-  process.stderr.write(`skipped: ${reason}\n`);
-  return skip(reason);
-}
 
 /** What `check` of a store at this path says to a user who is not root. */
 function checkAsNobody(context: TestContext, path: string): unknown {
@@ -82,32 +79,21 @@ async function fill(store: SqliteStore): Promise<{ completed: number; told: stri
 }
 
 it('fails closed on a full disk and answers again when there is room', async (context) => {
-  const folder = newFolder(0o755);
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'pipe' });
-  } catch (error) {
-    rmSync(folder, { recursive: true });
-    skipLoudly(context, `a small file system cannot be mounted: ${String(error)}`);
-  }
-  try {
-    mkdirSync(join(folder, 'store'));
-    writeFileSync(join(folder, 'ballast'), Buffer.alloc(300_000));
-    const store = sqlite(join(folder, 'store', 'records.db'));
-    const { completed, told } = await fill(store);
-    expect(told).toBe('store_unavailable');
-    expect(completed).toBeGreaterThan(1);
-    expect(await answerOrCode(store.claim(askFor('key-0')))).toBe('completed');
-    expect(await answerOrCode(store.claim(askFor(`key-${completed - 1}`)))).toBe('completed');
+  const { path: folder } = smallDiskFor(context, 1);
+  mkdirSync(join(folder, 'store'));
+  writeFileSync(join(folder, 'ballast'), Buffer.alloc(300_000));
+  const store = sqlite(join(folder, 'store', 'records.db'));
+  const { completed, told } = await fill(store);
+  expect(told).toBe('store_unavailable');
+  expect(completed).toBeGreaterThan(1);
+  expect(await answerOrCode(store.claim(askFor('key-0')))).toBe('completed');
+  expect(await answerOrCode(store.claim(askFor(`key-${completed - 1}`)))).toBe('completed');
 
-    rmSync(join(folder, 'ballast'));
-    expect(await answerOrCode(store.claim(askFor('later')))).toBe('granted');
-    expect(await answerOrCode(store.claim(askFor('key-0')))).toBe('completed');
-    await store.close();
-    const reopened = sqlite(join(folder, 'store', 'records.db'));
-    expect(await answerOrCode(reopened.claim(askFor(`key-${completed - 1}`)))).toBe('completed');
-    await reopened.close();
-  } finally {
-    execFileSync('umount', ['-l', folder]);
-    rmSync(folder, { recursive: true });
-  }
+  rmSync(join(folder, 'ballast'));
+  expect(await answerOrCode(store.claim(askFor('later')))).toBe('granted');
+  expect(await answerOrCode(store.claim(askFor('key-0')))).toBe('completed');
+  await store.close();
+  const reopened = sqlite(join(folder, 'store', 'records.db'));
+  expect(await answerOrCode(reopened.claim(askFor(`key-${completed - 1}`)))).toBe('completed');
+  await reopened.close();
 });

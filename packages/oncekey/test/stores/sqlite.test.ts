@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { type SqliteHandle, sqlite } from '../../src/stores/sqlite.ts';
 import { storeContract } from '../../src/testing/store-contract.ts';
 import { virtualClock } from '../../src/testing/virtual-clock.ts';
-import { TestDatabase } from './sqlite/driver.ts';
+import { TestDatabase } from '../../../../tools/servers/sqlite.ts';
 import { testFolder } from './sqlite/folder.ts';
 
 const newPath = testFolder();

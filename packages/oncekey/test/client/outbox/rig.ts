@@ -1,10 +1,10 @@
 /** What the outbox's tests share: an API that makes things, behind this library's own protocol, and outboxes on it. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createRequire } from 'node:module';
 import { idempotency } from '../../../src/http/node.ts';
 import { memory } from '../../../src/stores/memory.ts';
 import type { OutboxDatabase } from '../../../src/client/outbox/storages/sqlite.ts';
+import { TestDatabase } from '../../../../../tools/servers/sqlite.ts';
 
 /** A thing that was made. */
 export interface Made {
@@ -96,8 +96,5 @@ function loseReply(request: IncomingMessage, response: ServerResponse): void {
 
 /** An open SQLite database of whatever driver this Node has. */
 export function openDatabase(path: string): OutboxDatabase {
-  const runtime = process as { getBuiltinModule?: (name: string) => unknown };
-  const driver = runtime.getBuiltinModule?.('node:sqlite') ?? createRequire(import.meta.url)('@photostructure/sqlite');
-  const { DatabaseSync } = driver as { DatabaseSync: new (path: string) => OutboxDatabase };
-  return new DatabaseSync(path);
+  return new TestDatabase(path);
 }

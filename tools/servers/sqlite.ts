@@ -1,7 +1,7 @@
-/** The driver that tests of handles open their files with: the one named by SQLITE_DRIVER, else Node's own, else the one that stands in for it. */
+/** The SQLite driver that tests and campaigns open files with: the one named by SQLITE_DRIVER, else Node's own, else the one that stands in for it. */
 import { createRequire } from 'node:module';
 
-/** What tests need of an open database beside what the library uses. */
+/** What is needed of an open database. */
 export interface TestHandle {
   exec(sql: string): unknown;
   prepare(sql: string): TestStatement;
