@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import { waitUntil } from './wait-until.ts';
 
 let echo: Server;
 let proxy: FaultProxy;
@@ -64,6 +65,28 @@ test('cut-after: the server got it, the client sees nothing of the reply', async
   expect(await ask('one')).toBe(' ECONNRESET');
   expect(received).toEqual(['one']);
   expect(proxy.counters).toMatchObject({ bytesToClient: 0, faults: { 'cut-after': 1 } });
+});
+
+test('cut-after: the reply to an earlier message of a pipeline does not cut off the message meant', async () => {
+  // Reads one message, answers it, and only later looks for the next: a reset would take that one away.
+  echo.removeAllListeners('connection').on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.once('readable', () => {
+      received.push(String(socket.read(3)));
+      setTimeout(() => {
+        socket.write('re:one');
+        setTimeout(() => socket.on('data', (bytes) => received.push(bytes.toString())), 60);
+      }, 60);
+    });
+  });
+  proxy.plan({ kind: 'cut-after', when: (bytes) => bytes.includes('two') });
+  const socket = connect(proxy.port, '127.0.0.1');
+  const answer = ask('one', socket);
+  await waitUntil('the first message arrived', () => received.length === 1);
+  socket.write('two');
+  expect(await answer).toBe(' ECONNRESET');
+  expect(received).toEqual(['one', 'two']);
 });
 
 test('cut-at: so many bytes of the reply and no more', async () => {

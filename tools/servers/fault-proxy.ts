@@ -12,8 +12,8 @@ export interface Fault {
   /**
    * `drop`: from then on the connection is a black hole, both ways, and stays open. `delay`: those bytes, and all after
    * them, go on `delayMs` later. `cut-before`: the connection is reset and the server never sees those bytes.
-   * `cut-after`: the server gets them, and the connection is reset when its reply has arrived, of which the client sees
-   * nothing. `cut-at`: the connection is reset after `bytes` of the reply to them.
+   * `cut-after`: the server gets them, is hung up on when a reply arrives, and does all it was sent; the client sees
+   * nothing of its replies and is reset when the server has closed. `cut-at`: the connection is reset after `bytes` of the reply to them.
    */
   readonly kind: 'drop' | 'delay' | 'cut-before' | 'cut-after' | 'cut-at';
   readonly when?: (bytes: Buffer) => boolean;

@@ -13,6 +13,8 @@ export class FaultyLink {
   readonly #counters: ProxyCounters;
   #dropping = false;
   #delayMs = 0;
+  /** The server is to finish what it has got, and nothing of it reaches the client. */
+  #finishing = false;
   /** Bytes of the server's that may still go to the client; then the link is cut. */
   #replyLeft = Number.POSITIVE_INFINITY;
 
@@ -36,7 +38,8 @@ export class FaultyLink {
       // A reset of one half is passed on as a reset of the other.
       one.on('error', () => other.resetAndDestroy());
       one.on('end', () => {
-        if (!this.#dropping) other.end();
+        if (this.#finishing) this.cut();
+        else if (!this.#dropping) other.end();
       });
       one.on('close', ended);
     }
@@ -50,15 +53,22 @@ export class FaultyLink {
 
   #fromClient(bytes: Buffer): void {
     if (this.#dropping) return;
-    const fault = this.#replyLeft === Number.POSITIVE_INFINITY ? this.#meet(bytes) : undefined;
+    const faultless = !this.#finishing && this.#replyLeft === Number.POSITIVE_INFINITY;
+    const fault = faultless ? this.#meet(bytes) : undefined;
     if (fault !== undefined) this.#begin(fault);
-    if (this.#dropping || this.#client.destroyed) return;
+    if (this.#dropping || this.#client.destroyed || this.#server.writableEnded) return;
     this.#counters.bytesToServer += bytes.length;
     this.#pass(this.#server, bytes);
   }
 
   #fromServer(bytes: Buffer): void {
     if (this.#dropping) return;
+    if (this.#finishing) {
+      // What arrives may answer an earlier message of a pipeline. A server that is hung up on, not reset, still reads
+      // and does all it was sent; the client is cut when it has.
+      this.#server.end();
+      return;
+    }
     const passed = bytes.subarray(0, this.#replyLeft);
     this.#replyLeft -= passed.length;
     this.#counters.bytesToClient += passed.length;
@@ -67,15 +77,15 @@ export class FaultyLink {
       return;
     }
     // The cut must not overtake what the client was still to see.
-    if (passed.length === 0) this.cut();
-    else this.#client.write(passed, () => this.cut());
+    this.#client.write(passed, () => this.cut());
   }
 
   #begin({ kind, delayMs = 100, bytes = 1 }: Fault): void {
     if (kind === 'drop') this.#dropping = true;
     else if (kind === 'delay') this.#delayMs = delayMs;
     else if (kind === 'cut-before') this.cut();
-    else this.#replyLeft = kind === 'cut-after' ? 0 : bytes;
+    else if (kind === 'cut-after') this.#finishing = true;
+    else this.#replyLeft = bytes;
   }
 
   #pass(to: Socket, bytes: Buffer): void {
