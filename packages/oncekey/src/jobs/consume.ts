@@ -2,6 +2,7 @@
  * Jobs that take effect once, whatever brings them: the message's id is the key, and the
  * queue is told what to do with the message. It knows no queue; entries for some are beside it.
  */
+import { isPromise } from '../core/maybe.ts';
 import type { Fingerprint, Store } from '../core/store.ts';
 import type { Work } from '../core/work.ts';
 import type { Scope } from '../operations/names.ts';
@@ -49,56 +50,75 @@ export interface ConsumeOptions<M> extends JobNaming<M>, JobOptions<M> {}
 export function consume<M, T>(handler: JobHandler<M, T>, options: ConsumeOptions<M>): Take<M, T> {
   if (typeof handler !== 'function') throw new TypeError('handler is missing; pass the function that does a job');
   if (typeof options.key !== 'function') throw new TypeError('key is missing; pass a function that gives the job’s id');
-  const once = onceOf(options);
+  const policy = policyOf(options);
+  const { once, store, onAnswer } = options;
+  // What a `once` of its own is told here need not be said with each message.
+  const take =
+    store === undefined || once !== undefined
+      ? taker(given(once, store), handler, options, policy)
+      : taker(createOnce({ store, ...policy }), handler, options, {});
+  if (onAnswer === undefined) return take;
   return async (message) => {
-    const answer = await take(once, handler, options, message);
-    if (options.onAnswer !== undefined) tell((one) => options.onAnswer?.(one, message), answer);
+    const answer = await take(message);
+    tell((one) => onAnswer(one, message), answer);
     return answer;
   };
 }
 
-async function take<M, T>(
-  once: Once,
-  handler: JobHandler<M, T>,
-  options: ConsumeOptions<M>,
-  message: M,
-): Promise<JobAnswer<T>> {
-  let byHandler = false;
-  try {
-    const { status, value } = await once.run(callFor(options, message), async (work) => {
-      try {
-        return await handler(message, work);
-      } catch (error) {
-        byHandler = true;
-        throw error;
-      }
-    });
-    return { kind: 'done', value, replayed: status === 'replayed' };
-  } catch (error) {
-    return answerFor(error, byHandler);
-  }
+function given(once: Once | undefined, store: Store | undefined): Once {
+  if (once !== undefined && store === undefined) return once;
+  throw new TypeError('pass store or once, one of them');
 }
 
-function callFor<M>(options: ConsumeOptions<M>, message: M): OperationCall {
-  const { key, scope, operation, input, fingerprint, leaseMs, retentionMs, inProgress, waitMs, abandoned } = options;
-  const name = typeof operation === 'function' ? operation(message) : operation;
-  return {
-    key: key(message) as string,
-    scope: typeof scope === 'function' ? scope(message) : scope,
-    ...given({ operation: name, leaseMs, retentionMs, inProgress, waitMs, abandoned }),
-    ...given({ input: input?.(message), fingerprint: fingerprint?.(message) }),
-    failures: 'release',
+function taker<M, T>(
+  once: Once,
+  handler: JobHandler<M, T>,
+  naming: JobNaming<M>,
+  policy: CallPolicy,
+): (message: M) => Promise<JobAnswer<T>> {
+  return async (message) => {
+    let byHandler = false;
+    const failed = (error: unknown): never => {
+      byHandler = true;
+      throw error;
+    };
+    const act = (work: Work): T | Promise<T> => {
+      try {
+        const result = handler(message, work);
+        return isPromise(result) ? result.then(undefined, failed) : result;
+      } catch (error) {
+        return failed(error);
+      }
+    };
+    try {
+      const { status, value } = await once.run(callFor(naming, policy, message), act);
+      return { kind: 'done', value, replayed: status === 'replayed' };
+    } catch (error) {
+      return answerFor(error, byHandler);
+    }
   };
 }
 
-/** The members that are there. */
-function given<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const entries = Object.entries(members).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
+function callFor<M>(naming: JobNaming<M>, policy: CallPolicy, message: M): OperationCall {
+  const { scope, operation } = naming;
+  const call: Writable<OperationCall> = {
+    ...policy,
+    key: naming.key(message) as string,
+    scope: typeof scope === 'function' ? scope(message) : scope,
+  };
+  const name = typeof operation === 'function' ? operation(message) : operation;
+  if (name !== undefined) call.operation = name;
+  const input = naming.input?.(message);
+  if (input !== undefined) call.input = input;
+  const fingerprint = naming.fingerprint?.(message);
+  if (fingerprint !== undefined) call.fingerprint = fingerprint;
+  return call;
 }
 
-function onceOf({ once, store }: { readonly once?: Once; readonly store?: Store }): Once {
-  if (once !== undefined && store === undefined) return once;
-  if (store === undefined || once !== undefined) throw new TypeError('pass store or once, one of them');
-  return createOnce({ store });
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The policy that is there: queues own the retries, so that failures are released. */
+function policyOf({ leaseMs, retentionMs, inProgress, waitMs, abandoned }: CallPolicy): CallPolicy {
+  const policy = { leaseMs, retentionMs, inProgress, waitMs, abandoned, failures: 'release' };
+  return Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined));
 }

@@ -88,6 +88,7 @@ function configure(db: SqliteHandle, synchronous: Synchronous): void {
   db.exec(`PRAGMA synchronous = ${synchronous === 'full' ? 'FULL' : 'NORMAL'}`);
   // Sizes inside pages are checked as they are read, so that damage is noticed early.
   db.exec('PRAGMA cell_size_check = ON');
+  // No larger page cache: at the end of a busy transaction SQLite walks through the whole of it.
   // Pages: a checkpoint stands the event loop still, a longer one longer; but the same page is written once in each.
   db.exec('PRAGMA wal_autocheckpoint = 3000');
   db.exec('PRAGMA journal_size_limit = 16777216');
