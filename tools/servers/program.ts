@@ -20,6 +20,7 @@ export interface Program {
 /** The servers that tests may start. */
 export const programs = {
   postgres: { command: 'postgres', package: 'postgresql', folders: ['/usr/lib/postgresql/*/bin'] },
+  pgbouncer: { command: 'pgbouncer', package: 'pgbouncer' },
   mariadb: { command: 'mariadbd', package: 'mariadb-server' },
   redis: { command: 'redis-server', package: 'redis-server' },
   rabbitmq: { command: 'rabbitmq-server', package: 'rabbitmq-server', folders: ['/usr/lib/rabbitmq/bin'] },

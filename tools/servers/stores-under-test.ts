@@ -19,12 +19,16 @@ export const storeNeeds = {
 /** A store that tests may cover. */
 export type StoreName = keyof typeof storeNeeds;
 
-/** Why `name` is not covered by this run, or undefined when it is. Throws when it is required and would be left out. */
-export function skipReason(name: StoreName): string | undefined {
+/**
+ * Why `name`, with what else a test of it needs, is not covered by this run, or undefined when it is. Throws when it is
+ * required and would be left out.
+ */
+export function skipReason(name: StoreName, ...also: (keyof typeof programs)[]): string | undefined {
   const selected = listOf('STORES');
   const notSelected =
     selected === undefined || selected.has(name) ? undefined : `STORES=${process.env['STORES']} leaves it out`;
-  const absent = storeNeeds[name].map((server) => missing(programs[server])).find((reason) => reason !== undefined);
+  const needs = [...storeNeeds[name], ...also];
+  const absent = needs.map((server) => missing(programs[server])).find((reason) => reason !== undefined);
   const reason = notSelected ?? absent;
   const required = listOf('REQUIRE_STORES');
   if (reason !== undefined && (required?.has('all') === true || required?.has(name) === true)) {

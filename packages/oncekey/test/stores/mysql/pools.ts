@@ -20,10 +20,13 @@ export interface TestServer {
   readonly pool: (client: ClientName, settings?: PoolSettings) => MysqlPool;
 }
 
-/** Starts MariaDB for the file, without syncing unless told otherwise. */
-export function mysqlServer(options: MariadbOptions = { flushLogAtCommit: 0 }): TestServer {
+/** Starts MariaDB for the file, without syncing unless told otherwise, or what `start` starts. */
+export function mysqlServer(
+  options: MariadbOptions = { flushLogAtCommit: 0 },
+  start: () => Promise<Server> = () => startMariadb(options),
+): TestServer {
   // Hooks at the end run in reverse order: pools are registered later, and so end first.
-  const server = serverForFile(() => startMariadb(options));
+  const server = serverForFile(start);
   const open: { end(): Promise<unknown> }[] = [];
   afterAll(async () => {
     await Promise.all(open.splice(0).map((pool) => pool.end()));
