@@ -63,7 +63,7 @@ export function redis(client: RedisClient, options: RedisOptions = {}): RedisSto
     },
     list: (ask) =>
       list(ask, {
-        keys: () => connection.keys(patternOf(connection.clientPrefix + prefix)),
+        keys: () => deadlines.pages(connection.keys(patternOf(connection.clientPrefix + prefix))),
         look: (id) => calls.make(look, { id }),
         read: (id) => calls.make(read, { id }),
       }),
@@ -71,7 +71,7 @@ export function redis(client: RedisClient, options: RedisOptions = {}): RedisSto
     erase: (id, keepMs) => calls.make(erase, { id, keepMs }),
     // The server removes what is over by itself.
     sweep: async () => ({ removed: 0, more: false }),
-    check: () => checkServers(connection, calls, allowEviction),
+    check: () => checkServers(() => deadlines.inTime(connection.infos()), calls, allowEviction),
     ...(messages !== undefined && { watch: (id: RecordId, changed: () => void) => messages.watch(id, changed) }),
     close: async () => messages?.close(),
   };

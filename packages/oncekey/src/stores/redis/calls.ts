@@ -145,8 +145,7 @@ export class Calls {
     const { connection, channel, deadlines } = this.#options;
     if (connection.state() !== 'ready') await this.#connected();
     const args = connection.isCluster ? [payload] : [payload, channel];
-    const answer = connection.run(script, keys, args) as Promise<unknown[]>;
-    return new Promise((resolve, reject) => deadlines.within(answer, resolve, reject));
+    return deadlines.inTime(connection.run(script, keys, args) as Promise<unknown[]>);
   }
 
   /** Waits for a client that is on its way; throws when it is closed or does not arrive. */

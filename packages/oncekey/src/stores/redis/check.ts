@@ -5,7 +5,6 @@
 import type { ClaimAsk } from '../../core/store.ts';
 import { noLabels } from '../../core/store.ts';
 import type { Calls } from './calls.ts';
-import type { Connection } from './connection.ts';
 import { callError, unavailable, unusable } from './failure.ts';
 import { claim, release } from './ownership.ts';
 
@@ -20,17 +19,20 @@ const proof: ClaimAsk = {
   labels: noLabels,
 };
 
+/** What every primary tells of itself. */
+type Infos = () => Promise<string[]>;
+
 /** {@link Store.check}. */
-export async function checkServers(connection: Connection, calls: Calls, allowEviction: boolean): Promise<void> {
+export async function checkServers(infos: Infos, calls: Calls, allowEviction: boolean): Promise<void> {
   // First: it waits for a client that is connecting, and tells what the user may not do.
   await calls.make({ ...claim, phase: 'start' }, proof);
   await calls.make({ ...release, phase: 'start' }, proof);
-  for (const info of await infosOf(connection)) checkInfo(info, allowEviction);
+  for (const info of await infosOf(infos)) checkInfo(info, allowEviction);
 }
 
-async function infosOf(connection: Connection): Promise<string[]> {
+async function infosOf(infos: Infos): Promise<string[]> {
   try {
-    return await connection.infos();
+    return await infos();
   } catch (error) {
     throw callError(error, 'start');
   }

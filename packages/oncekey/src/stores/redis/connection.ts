@@ -40,7 +40,18 @@ export interface Connection {
   /** What every primary tells of itself. */
   infos(): Promise<string[]>;
   /** Hears what is published, on a connection of its own; undefined in a cluster. */
-  readonly subscribe?: (channel: string, heard: (message: Buffer) => void) => Promise<() => Promise<void>>;
+  readonly subscribe?: Subscribe;
+}
+
+/** Hears a channel on a connection that is made for it. */
+export type Subscribe = (channel: string, heard: (message: Buffer) => void) => Subscription;
+
+/** A connection that hears, or is on its way to. */
+export interface Subscription {
+  /** Resolves once it hears; rejects when it never will. */
+  readonly hearing: Promise<unknown>;
+  /** Ends the connection, whatever it is doing: one that is left alone connects again for ever. */
+  stop(): unknown;
 }
 
 const keysAtOnce = 1000;
@@ -88,14 +99,13 @@ function ioRedisConnection(client: IoRedis | IoRedisCluster): Connection {
 // A client that waits to connect does so with the first command.
 const ioRedisStates: Readonly<Record<string, ConnectionState>> = { ready: 'ready', wait: 'ready', end: 'closed' };
 
-function ioRedisSubscribe(client: IoRedis): NonNullable<Connection['subscribe']> {
-  return async (channel, heard) => {
+function ioRedisSubscribe(client: IoRedis): Subscribe {
+  return (channel, heard) => {
     const own = client.duplicate();
     // Messages are hints: a lost connection costs time, and the client connects again by itself.
     own.on('error', () => {});
     own.on('messageBuffer', (_channel, message) => heard(message));
-    await own.subscribe(channel);
-    return async () => own.disconnect();
+    return { hearing: own.subscribe(channel), stop: () => own.disconnect() };
   };
 }
 
@@ -139,16 +149,16 @@ function keyPrefixOf(client: object): string {
   return keyPrefix?.toString() ?? '';
 }
 
-function nodeRedisSubscribe(client: NodeRedis): NonNullable<Connection['subscribe']> {
-  return async (channel, heard) => {
+function nodeRedisSubscribe(client: NodeRedis): Subscribe {
+  return (channel, heard) => {
     const own = client.duplicate();
     // Messages are hints: a lost connection costs time, and the client connects again by itself.
     own.on('error', () => {});
-    await own.connect();
-    await own.subscribe(channel, heard, true);
-    return async () => {
-      await own.destroy();
+    const hear = async (): Promise<void> => {
+      await own.connect();
+      await own.subscribe(channel, heard, true);
     };
+    return { hearing: hear(), stop: () => own.destroy() };
   };
 }
 

@@ -36,6 +36,22 @@ export class Deadlines {
     );
   }
 
+  /** The answer, within the time. */
+  inTime<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => this.within(answer, resolve, reject));
+  }
+
+  /** Pages, each within the time. */
+  async *pages<T>(pages: AsyncIterable<T>): AsyncGenerator<T, void> {
+    const from = pages[Symbol.asyncIterator]();
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- a page tells where the next begins
+      const page = await this.inTime(from.next());
+      if (page.done === true) return;
+      yield page.value;
+    }
+  }
+
   #arm(afterMs: number): void {
     this.#isArmed = true;
     systemClock.after(afterMs, () => {

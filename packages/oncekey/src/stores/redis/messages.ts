@@ -5,17 +5,18 @@
  */
 import type { RecordId } from '../../core/store.ts';
 import { Watchers } from '../in-process/watchers.ts';
+import type { Subscription } from './connection.ts';
 import { idLength } from './key.ts';
 
 /** Hears messages and tells who watches. */
 export class Messages {
-  readonly #subscribe: (heard: (message: Buffer) => void) => Promise<() => Promise<void>>;
+  readonly #subscribe: (heard: (message: Buffer) => void) => Subscription;
   readonly #watchers = new Watchers();
   readonly #watched = new Set<RecordId>();
   #state: 'idle' | 'starting' | 'hearing' | 'closed' = 'idle';
-  #stop: (() => Promise<void>) | undefined;
+  #subscription: Subscription | undefined;
 
-  constructor(subscribe: (heard: (message: Buffer) => void) => Promise<() => Promise<void>>) {
+  constructor(subscribe: (heard: (message: Buffer) => void) => Subscription) {
     this.#subscribe = subscribe;
   }
 
@@ -31,31 +32,45 @@ export class Messages {
   async close(): Promise<void> {
     this.#state = 'closed';
     this.#watchers.clear();
-    await this.#stop?.();
+    await this.#stop();
   }
 
   #start(): void {
     this.#state = 'starting';
-    this.#subscribe((message) => this.#heard(message)).then(
-      (stop) => this.#started(stop),
-      () => this.#failed(),
-    );
+    this.#begin()
+      .then(
+        () => this.#started(),
+        () => this.#failed(),
+      )
+      .catch(() => undefined);
+  }
+
+  async #begin(): Promise<void> {
+    this.#subscription = this.#subscribe((message) => this.#heard(message));
+    await this.#subscription.hearing;
+  }
+
+  /** A connection that was ended already, or that never came, is gone either way. */
+  async #stop(): Promise<void> {
+    const subscription = this.#subscription;
+    this.#subscription = undefined;
+    try {
+      await subscription?.stop();
+    } catch {
+      // Nobody waits for it any more.
+    }
   }
 
   // Without messages waiters go by their own looks; the next one who watches tries again.
-  #failed(): void {
+  async #failed(): Promise<void> {
     if (this.#state === 'starting') this.#state = 'idle';
     this.#watched.clear();
+    await this.#stop();
   }
 
-  #started(stop: () => Promise<void>): void {
-    if (this.#state === 'closed') {
-      // Nobody waits for it any more, and it is gone either way.
-      stop().catch(() => undefined);
-      return;
-    }
+  #started(): void {
+    if (this.#state !== 'starting') return;
     this.#state = 'hearing';
-    this.#stop = stop;
     // Something may have changed before anybody heard.
     for (const id of this.#watched) this.#watchers.tell(id);
     this.#watched.clear();

@@ -36,8 +36,13 @@ interface Waiting<Ask, Answer> {
 type Claiming = Waiting<ClaimAsk, ClaimAnswer>;
 type Completing = Waiting<CompleteAsk, CompleteAnswer>;
 
-/** The server's time, the places of completions that were not made, and places and records of claims that were refused. */
-type Answers = readonly [now: unknown, undone: readonly unknown[], refused: readonly unknown[]];
+/**
+ * The server's time alone where everything was done; or with it the places of completions that were not made, and places
+ * and records of claims that were refused.
+ */
+type Told = readonly [now: unknown, undone: readonly unknown[], refused: readonly unknown[]];
+
+const none: readonly unknown[] = [];
 
 const nothing = Buffer.alloc(0);
 /** What all first claims are answered. */
@@ -167,21 +172,29 @@ export class QuickCalls {
     const calls = batch.completing.length + batch.claiming.length;
     this.#inFlight += 1;
     this.#busy = calls > 1;
+    const fail = (error: unknown): void => {
+      for (const { reject } of batch.claiming) reject(callError(error, 'claim'));
+      for (const { reject } of batch.completing) reject(callError(error, 'complete'));
+    };
     this.#options.deadlines.within(
       this.#answersTo(batch),
       (answers) => {
         this.#ended(calls);
-        this.#settle(batch, answers);
+        try {
+          this.#settle(batch, answers);
+        } catch (error) {
+          // An answer that is none: who has not been told by now is told so.
+          fail(error);
+        }
       },
       (error: unknown) => {
         this.#ended(calls);
-        for (const { reject } of batch.claiming) reject(callError(error, 'claim'));
-        for (const { reject } of batch.completing) reject(callError(error, 'complete'));
+        fail(error);
       },
     );
   }
 
-  #answersTo(batch: Batch): Promise<Answers> {
+  #answersTo(batch: Batch): Promise<unknown> {
     const isLoneClaim = batch.completing.length === 0 && batch.claiming.length === 1;
     try {
       return isLoneClaim ? this.#setAbsent(batch) : this.#run(batch);
@@ -199,37 +212,39 @@ export class QuickCalls {
   }
 
   /** One claim without a script. */
-  #setAbsent({ claiming, claims }: Batch): Promise<Answers> {
+  #setAbsent({ claiming, claims }: Batch): Promise<unknown> {
     const key = claiming[0]?.key ?? '';
     // As `writeClaim` wrote it: the digits of the expiry, the length of the record, the record.
     const digits = claims[0] ?? 0;
     const expiry = claims.toString('latin1', 1, 1 + digits);
     return this.#options.connection.setAbsent(key, claims.subarray(4 + digits), expiry).then(
-      (old) => (old === null ? [0, [], []] : [0, [], [1, old]]),
+      (old) => [0, none, old === null ? none : [1, old]],
       (error: unknown) => {
         if (serverWord(error) !== 'WRONGTYPE') throw error;
-        return [0, [], [1, nothing]];
+        return [0, none, [1, nothing]];
       },
     );
   }
 
-  #run({ completing, claiming, completions, claims }: Batch): Promise<Answers> {
+  #run({ completing, claiming, completions, claims }: Batch): Promise<unknown> {
     const { connection, channel } = this.#options;
     const keys: string[] = [];
     for (const { key } of completing) keys.push(key);
     for (const { key } of claiming) keys.push(key);
     const args: CommandArgument[] = [completions, claims];
     if (!connection.isCluster && completing.length > 0) args.push(channel);
-    return connection.run(quickScript, keys, args) as Promise<Answers>;
+    return connection.run(quickScript, keys, args);
   }
 
-  #settle({ completing, claiming }: Batch, [now, undone, refused]: Answers): void {
+  #settle({ completing, claiming }: Batch, answers: unknown): void {
+    const told: Told = Array.isArray(answers) ? (answers as unknown as Told) : [timeOf(answers), none, none];
+    const [now, undone, refused] = told;
     const stored = { kind: 'stored', completedAtMs: Number(now) } as const;
     let place = 0;
     let next = 0;
     for (const { ask, resolve } of completing) {
       place += 1;
-      if (undone[next] === place) {
+      if (Number(undone[next]) === place) {
         next += 1;
         resolve(this.#calls.make(complete, ask));
       } else resolve(stored);
@@ -237,7 +252,7 @@ export class QuickCalls {
     next = 0;
     for (const claimed of claiming) {
       place += 1;
-      if (refused[next] === place) {
+      if (Number(refused[next]) === place) {
         this.#refused(claimed, refused[next + 1] as Buffer);
         next += 2;
       } else claimed.resolve(first);
@@ -251,6 +266,13 @@ export class QuickCalls {
       reject(error);
     }
   }
+}
+
+/** The server's time. Throws for what is none. */
+function timeOf(answer: unknown): number {
+  const nowMs = Number(answer);
+  if (nowMs > 0) return nowMs;
+  throw new Error('the script answered something that is no answer of its own');
 }
 
 function writeClaim(writer: ByteWriter, ask: ClaimAsk): void {

@@ -53,6 +53,7 @@ while at <= #said do
     refused[next], refused[next + 1] = place, type(old) == 'string' and old or ''
   end
 end
+if #undone + #refused == 0 then return now end
 return {now, undone, refused}
 `;
 
