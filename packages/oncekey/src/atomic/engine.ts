@@ -18,7 +18,7 @@ import { pause } from '../core/guard.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RecordId } from '../core/store.ts';
 import { binderOf, bindTo, claimIn, RolledBack, underWay } from './claim.ts';
-import { committedBy } from './commit.ts';
+import { committedBy, isHeldIn } from './commit.ts';
 import type { AtomicDatabase } from './database.ts';
 import { TransactionWork } from './work.ts';
 
@@ -100,7 +100,7 @@ class AtomicEngine implements Engine {
           end();
           if (owned === undefined) answer(this.#refused(error));
           else if (error instanceof RolledBack) owned.end('rolled back');
-          else this.#resolveCommit(owned);
+          else this.#resolveCommit(owned, intent);
         },
       );
     });
@@ -112,9 +112,12 @@ class AtomicEngine implements Engine {
   }
 
   /** The transaction failed after the work: whether it was committed, the record says. */
-  #resolveCommit(owned: OpenTransaction): void {
-    const { id, token } = owned;
-    const looking = committedBy(this.#clock, token, () => this.#options.store.read(id));
+  #resolveCommit(owned: OpenTransaction, intent: Intent): void {
+    const { store } = this.#options;
+    const looking = committedBy(this.#clock, owned.token, {
+      read: () => store.read(owned.id),
+      isHeld: () => isHeldIn(this.#db, store, intent),
+    });
     looking.then(
       (record) => {
         owned.completedAtMs = record?.completedAtMs ?? null;

@@ -1,9 +1,8 @@
 /** Atomic mode over `pg`: a pool of it for whole transactions, a client of it to join one that is open. */
-import { randomBytes } from 'node:crypto';
 import type { Executor } from '../core/store.ts';
 import type { AtomicDatabase } from './database.ts';
 import { isConflict } from './conflict.ts';
-import { canFinish, finish } from './pg-finish.ts';
+import { type Kept, canSend, isGone, send, sessionOf } from './pg-message.ts';
 
 /** A statement that `pg` keeps prepared. */
 export interface PgKeptStatement {
@@ -42,30 +41,31 @@ export interface PgOptions {
 
 /** Runs statements on a client whose transaction the caller has begun. */
 export function pgExecutor(client: PgClient): Executor {
-  return executorOf(client, async (text, values) => (await client.query(text, [...values])).rows);
-}
-
-type Kept = (name: string, text: string, values: (string | null)[]) => Promise<readonly object[]>;
-
-function executorOf(client: PgClient, execute: Executor, last?: Kept): Executor {
-  const prepared: Kept = async (name, text, values) => (await client.query({ name, text, values })).rows;
-  return Object.assign(execute, {
-    keptAs: (name: string, session: string): Executor => {
-      if (session !== String(client.processID)) return execute;
-      const run = last ?? prepared;
-      return (text, values) => run(`${name}_${suffixOf(client)}`, text, [...values]);
-    },
+  return Object.assign(plainOn(client), {
+    keptAs: (name: string, session: string | null) =>
+      isOwn(client, session) ? keptOn(client, name, (kept) => query(client, kept)) : undefined,
   });
 }
 
-// A pooler hands a connection to the server from client to client, and what one has prepared there is nothing to the
-// others. Where the session is not the one that the client was told of, there is one in between.
-const suffixes = new WeakMap<PgClient, string>();
+function plainOn(client: PgClient): Executor {
+  return async (text, values) => (await client.query(text, [...values])).rows;
+}
 
-function suffixOf(client: PgClient): string {
-  const suffix = suffixes.get(client) ?? randomBytes(6).toString('hex');
-  suffixes.set(client, suffix);
-  return suffix;
+// `pg` notes by itself what it has prepared; of messages it knows nothing, so that names must differ.
+async function query(client: PgClient, { name, text, values }: Kept): Promise<readonly object[]> {
+  return (await client.query({ name: `${name}_${sessionOf(client).suffix}q`, text, values })).rows;
+}
+
+function keptOn(client: PgClient, name: string, run: (kept: Kept) => Promise<readonly object[]>): Executor {
+  return (text, values) => run({ name, text, values: [...values] });
+}
+
+// Where the session is not the one that the client was told of, a pooler is in between: what is prepared there by one
+// client is nothing to the others. Nobody knows before the server has said so.
+function isOwn(client: PgClient, session: string | null): boolean {
+  const known = sessionOf(client);
+  if (known.is !== 'gone' && session !== null) known.is = session === String(client.processID) ? 'own' : 'unknown';
+  return known.is === 'own';
 }
 
 /** The database behind a pool; `tx` is the client. A client whose transaction could not be ended is closed, not used again. */
@@ -83,7 +83,9 @@ export function pgDatabase<Client extends PgPoolClient>(
       const one = new Transaction(client, begin, bounds !== undefined);
       try {
         if (bounds === undefined) await one.begin();
-        return await one.commit(await act(client, one.execute));
+        const result = await act(client, one.execute);
+        if (!one.isOver) await one.commit();
+        return result;
       } catch (error) {
         await one.rollBack();
         throw error;
@@ -103,20 +105,23 @@ class Transaction {
   readonly #client: PgClient;
   readonly #begin: string;
 
-  constructor(client: PgClient, begin: string, endsByExecuting: boolean) {
+  constructor(client: PgClient, begin: string, bounds: boolean) {
     this.#client = client;
     this.#begin = begin;
-    const inside = pgExecutor(client);
-    this.execute = executorOf(
-      client,
-      async (text, values) => {
-        if (!this.isOver) return inside(text, values);
-        if (values.length === 0) return this.#beginWith(text);
-        await this.begin();
-        return inside(text, values);
-      },
-      endsByExecuting && canFinish(client) ? (name, text, values) => this.#finish(name, text, values) : undefined,
-    );
+    const inside = plainOn(client);
+    const first: Executor = async (text, values) => {
+      if (values.length === 0) return this.#beginWith(text);
+      await this.begin();
+      return inside(text, values);
+    };
+    const execute: Executor = (text, values) => (this.isOver ? first : inside)(text, values);
+    const sends = bounds && canSend(client);
+    const keptAs = (name: string, session: string | null): Executor | undefined => {
+      if (!isOwn(client, session)) return undefined;
+      if (!sends) return session === null ? undefined : keptOn(client, name, (kept) => query(client, kept));
+      return keptOn(client, name, (kept) => (session === null ? this.#beginWithKept(kept) : this.#finish(kept)));
+    };
+    this.execute = Object.assign(execute, { keptAs });
   }
 
   async begin(): Promise<void> {
@@ -131,17 +136,29 @@ class Transaction {
     return answers[1]?.rows ?? [];
   }
 
+  /** The same without the server's parsing it. */
+  async #beginWithKept(kept: Kept): Promise<readonly object[]> {
+    this.isOver = false;
+    try {
+      return await send(this.#client, kept, { begin: this.#begin });
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      await this.#client.query('ROLLBACK');
+      await this.begin();
+      return (await this.#client.query(kept.text, kept.values)).rows;
+    }
+  }
+
   /** In one message with COMMIT: no round trip for that either. */
-  async #finish(name: string, text: string, values: (string | null)[]): Promise<readonly object[]> {
-    const rows = await finish(this.#client, name, text, values);
+  async #finish(kept: Kept): Promise<readonly object[]> {
+    const rows = await send(this.#client, kept, 'commit');
     this.isOver = true;
     return rows;
   }
 
-  async commit<T>(result: T): Promise<T> {
-    if (!this.isOver) await this.#client.query('COMMIT');
+  async commit(): Promise<void> {
+    await this.#client.query('COMMIT');
     this.isOver = true;
-    return result;
   }
 
   async rollBack(): Promise<void> {

@@ -38,8 +38,8 @@ export interface CoalesceOptions<Ask, Answer> {
   readonly apart?: (error: unknown) => boolean;
 }
 
-/** Fewer calls than these are not dealt out. */
-const smallestPart = 8;
+/** Fewer calls than these are not dealt out: a second batch costs more than its overlap with the first one gains. */
+const smallestPart = 16;
 
 /** Batches under way. */
 export interface Traffic {

@@ -216,9 +216,10 @@ describe('atomic', () => {
     await ahead.end();
   });
 
-  test('its statement is kept prepared in the session, and behind a pooler it is not', async () => {
+  test('its statements are kept prepared in the session, and behind a pooler they are not', async () => {
     for (const [isPooled, kept] of [
-      [false, 1],
+      // BEGIN, the look, the record and COMMIT.
+      [false, 4],
       [true, 0],
     ] as const) {
       const alone = new pg.Pool({ connectionString: server().url, max: 1 });
@@ -231,6 +232,35 @@ describe('atomic', () => {
       expect(rows).toHaveLength(kept);
       await alone.end();
     }
+  });
+
+  test('what somebody has discarded in the session is done without', async () => {
+    const alone = new pg.Pool({ connectionString: server().url, max: 1 });
+    const once = createOnce({ store: postgres(pool) });
+    const run = async (one: string) =>
+      (await once.atomic(pgDatabase(alone), { ...call(), key: `${number} ${one}` }, post)).status;
+    const statuses = [await run('a'), await run('b')];
+    await alone.query('DEALLOCATE ALL');
+    for (const one of ['c', 'd', 'e']) statuses.push(await run(one));
+    expect([statuses, await effects()]).toEqual([Array.from({ length: 5 }, () => 'executed'), 5]);
+    await alone.end();
+  });
+
+  test('a first record that is refused leaves the session as it is', async () => {
+    const alone = new pg.Pool({ connectionString: server().url, max: 1 });
+    const once = createOnce({ store: postgres(pool) });
+    let begin = (): void => {};
+    const begun = new Promise<void>((resolve) => (begin = resolve));
+    const quicker = begun.then(() => once.run({ ...call(), key: `${number} a` }, () => 'the other one'));
+    const late = (one: string) =>
+      once.atomic(pgDatabase(alone), { ...call(), key: `${number} ${one}` }, async (tx) => {
+        begin();
+        await quicker;
+        return post(tx);
+      });
+    await expect(late('a')).rejects.toSatisfy((error) => codeOf(error) === 'in_progress');
+    expect([(await late('b')).status, (await late('c')).status, await effects()]).toEqual(['executed', 'executed', 2]);
+    await alone.end();
   });
 
   test('the work knows itself, and its key is that of every attempt', async () => {

@@ -20,13 +20,13 @@ import type { BatchEntry } from '../coalesce.ts';
 import { heldElsewhere } from '../held-elsewhere.ts';
 import { type ClaimStatements, claimAll, claimedAsked, claimedColumns, claimStatements, labels } from './claim.ts';
 import type { Row } from './client.ts';
-import { durationText, fromNow, hasId, unixMs } from './expressions.ts';
+import { durationText, fromNow, unixMs } from './expressions.ts';
 import type { TableNames } from './names.ts';
 import { type OwnerStatements, completeAll, ownerStatements, prepareComplete } from './ownership.ts';
 import { readAll, readStatement } from './reading.ts';
 import { numberOf, outcomeAsked, outcomeColumns, outcomeValues } from './rows.ts';
 import type { Server } from './server.ts';
-import { type Asked, type Statement, runStatement, steadyStatement } from './statement.ts';
+import { type Asked, type Statement, nameOf, runStatement, steadyStatement } from './statement.ts';
 
 /** What a store binds transactions with. */
 export type Bind = (execute: Executor) => Pick<Store, 'claim' | 'complete' | 'read'>;
@@ -40,6 +40,7 @@ export function bindTo(names: TableNames): Bind {
     insertDone: insertDone(names, 'ON CONFLICT (id) DO NOTHING'),
     // Where the transaction is committed at once, who was too late must fail.
     insertLast: insertDone(names, ''),
+    look: lookStatement(names),
   };
   return (execute) => {
     const bound = new BoundRecords(execute, names, statements);
@@ -57,15 +58,27 @@ interface BoundStatements {
   readonly read: Statement;
   readonly insertDone: Statement;
   readonly insertLast: Statement;
+  readonly look: LookStatement;
 }
 
-// The lock ends with the transaction, so that also a pooler may stand in between. Without parameters, so that it can be
-// sent together with the transaction's beginning.
-function lookText({ records }: TableNames, id: RecordId): string {
+/** Takes the lock and tells the record's state; the server's process as well, to know whether a pooler is in between. */
+interface LookStatement {
+  readonly name: string;
+  readonly kept: string;
+  /** Without parameters, so that it can be sent together with the transaction's beginning where nothing is kept prepared. */
+  readonly spelled: (lock: string, id: RecordId) => string;
+}
+
+function lookStatement({ look }: TableNames): LookStatement {
+  const text = (lock: string, id: string): string =>
+    `SELECT ${look}(${lock}::bigint, decode(${id}::text, 'hex')) AS state, pg_backend_pid()::text AS session`;
+  const kept = text('$1::text', '$2');
+  return { name: nameOf(kept), kept, spelled: (lock, id) => text(`'${lock}'`, `'${id}'`) };
+}
+
+function lockOf(id: RecordId): string {
   if (!/^[\da-f]{64}$/.test(id)) throw new TypeError('postgres: a record id is 64 hexadecimal digits');
-  const lock = BigInt.asIntN(64, BigInt(`0x${id.slice(0, 16)}`));
-  return `SELECT pg_try_advisory_xact_lock(${lock})::text AS free, pg_backend_pid()::text AS session,
-    (SELECT r.state FROM ${records} r WHERE ${hasId(`'${id}'`)}) AS state`;
+  return String(BigInt.asIntN(64, BigInt(`0x${id.slice(0, 16)}`)));
 }
 
 // Written once, completed: whoever is not in this transaction never sees it in progress.
@@ -91,21 +104,27 @@ class BoundRecords {
 
   constructor(execute: Executor, names: TableNames, statements: BoundStatements) {
     this.#execute = execute;
-    const runText = async (text: string, values: readonly (string | null)[]): Promise<readonly Row[]> =>
-      (await execute(text, values)) as readonly Row[];
+    const runText = execute as Server['runText'];
     const run: Server['run'] = (one, calls) => runStatement(runText, one, calls);
     this.#server = { names, mostlyNew: true, run, runText };
     this.#statements = statements;
   }
 
   async claim(ask: ClaimAsk): Promise<ClaimAnswer> {
-    const { claims } = this.#statements;
-    const [{ free, session, state } = {}] = await this.#server.runText(lookText(this.#server.names, ask.id), []);
+    const [{ state, session } = {}] = await this.#look(ask.id);
     // Who holds the lock may only be reading what has long been completed.
-    if (free !== 'true') return heldElsewhere(await this.read(ask.id));
-    if (typeof state === 'string') return onlyEntry(await claimAll(this.#server, claims, [ask]));
+    if (state === 'held') return heldElsewhere(await this.read(ask.id));
+    if (state !== 'absent') return onlyEntry(await claimAll(this.#server, this.#statements.claims, [ask]));
     this.#fresh.set(ask.token, { ask, session: String(session) });
     return { kind: 'granted', attempt: 1, steps: [] };
+  }
+
+  #look(id: RecordId): Promise<readonly Row[]> {
+    const { name, kept, spelled } = this.#statements.look;
+    const lock = lockOf(id);
+    const first = this.#execute.keptAs?.(name, null);
+    if (first === undefined) return this.#server.runText(spelled(lock, id), []);
+    return first(kept, [lock, id]) as Promise<readonly Row[]>;
   }
 
   async complete(ask: CompleteAsk): Promise<CompleteAnswer> {

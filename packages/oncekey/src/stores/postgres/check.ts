@@ -3,6 +3,7 @@
  * what the statements use, with the tables of this schema and the grants on them. Changes
  * nothing and makes nothing (I11 at the start).
  */
+import { withParameter } from './client.ts';
 import { unusable } from './failure.ts';
 import { checkVersion } from './schema.ts';
 import type { Server } from './server.ts';
@@ -42,6 +43,6 @@ export async function check({ names, runText }: Server): Promise<void> {
     throw unusable(`the role ${String(row['role'])} lacks ${missing.join(', ')} on ${names.records}; grant it`);
   if (granted['version'] !== 'true')
     throw unusable(`the role ${String(row['role'])} lacks SELECT on ${names.version}; grant it`);
-  const [found] = await runText(`SELECT version::text AS version FROM ${names.version}`, []);
+  const [found] = await runText(`SELECT version::text AS version FROM ${names.version} ${withParameter}`, [null]);
   checkVersion(found?.['version'], names);
 }

@@ -50,7 +50,7 @@ export type PostgresClient = PostgresPool | PostgresConnection | PostgresTag;
 
 /** The client as one function. A statement that takes longer than `timeoutMs` fails with `store_unavailable`. */
 export function executeOn(client: PostgresClient, timeoutMs: number): Execute {
-  if ('unsafe' in client) return named((text, values, name) => runTag(client, timeoutMs, text, values, name));
+  if ('unsafe' in client) return named(unlessPooled(client, timeoutMs));
   if ('totalCount' in client) return named((text, values, name) => runPooled(client, timeoutMs, text, values, name));
   return (text, values) => inTime(timeoutMs, query(client, text, values), ignore);
 }
@@ -72,6 +72,31 @@ function named(execute: Execute): Execute {
     }
   };
 }
+
+// The tag prepares anew, under another name, what a session has lost, and says nothing: behind a pooler the sessions that
+// all share would fill up. So it is asked first whether its session is the one that the server serves.
+function unlessPooled(tag: PostgresTag, timeoutMs: number): Execute {
+  let isPooled: boolean | undefined;
+  return async (text, parameters, name) => {
+    if (name === undefined) return runTag(tag, timeoutMs, text, parameters);
+    isPooled ??= await hasPooler(tag, timeoutMs);
+    return runTag(tag, timeoutMs, text, parameters, isPooled ? undefined : name);
+  };
+}
+
+/** Whether the server's process is another than the one which this client was told of; a tag that tells of none counts as pooled. */
+async function hasPooler(tag: PostgresTag, timeoutMs: number): Promise<boolean> {
+  const rows = await runTag(tag, timeoutMs, `SELECT pg_backend_pid()::text AS id ${withParameter}`, [null]);
+  const { state } = rows as { state?: { pid?: unknown } };
+  return rows[0]?.['id'] !== String(state?.pid);
+}
+
+/**
+ * Ends a SELECT that asks for nothing, and takes null. The tag sends a statement behind one without parameters before that
+ * is answered; a pooler that does not count such messages (PgBouncer before 1.21) gives the session away in between, and
+ * the answer never comes.
+ */
+export const withParameter = 'WHERE $1::text IS NULL';
 
 /** Runs a text of several statements as one transaction, without parameters. */
 export async function executeScript(client: PostgresClient, text: string): Promise<void> {

@@ -55,6 +55,7 @@ function adviceOn(state: string, names: TableNames): string | undefined {
     case '42P01':
     case '3F000':
     case '42703':
+    case '42883':
       return `the tables of ${names.records} are not there or of another version; run \`oncekey migrate\` or migrate()`;
     case '42501':
       return `grant the role SELECT, INSERT, UPDATE and DELETE on ${names.records} and SELECT on ${names.version}`;

@@ -1,10 +1,10 @@
 /**
  * The tables as plain text, for anybody's migration tool, and `migrate` for those who have
- * none. The checks hold what the statements promise (in progress has no outcome, completed
+ * none. A check holds what the statements promise (in progress has no outcome, completed
  * has one), so that not even a hand-written UPDATE can store half a record. Only the primary
  * key is an index: operators' indexes cost every write and are a migration of their own.
  */
-import { type PostgresClient, executeOn, executeScript } from './client.ts';
+import { type PostgresClient, executeOn, executeScript, withParameter } from './client.ts';
 import { storeError, unusable } from './failure.ts';
 import { type TableNames, type TableOptions, tableNames } from './names.ts';
 
@@ -24,9 +24,60 @@ export interface PostgresSchema extends Migration {
   readonly operators: Migration;
 }
 
-// One check, since each is parsed anew by every statement that writes.
-function upText({ records, version: versionTable, json, view }: TableNames): string {
+// The rules of a row, by name and type. As a CHECK of its own each would be parsed and planned anew by every statement that
+// writes (23 µs in all); a function is compiled once in a session, and only its call is parsed (5 µs).
+const ruled = [
+  ['state', 'text'],
+  ['lease_end', 'timestamptz'],
+  ['outcome_kind', 'text'],
+  ['outcome_crc32', 'integer'],
+  ['completed_at', 'timestamptz'],
+  ['status', 'smallint'],
+  ['headers', 'json'],
+  ['details', 'json'],
+  ['body', 'bytea'],
+  ['id', 'bytea'],
+  ['attempt', 'integer'],
+  ['step_names', 'text[]'],
+  ['step_bytes', 'bytea[]'],
+] as const;
+const ruledTypes = ruled.map(([, type]) => type).join(', ');
+
+function soundText({ sound }: TableNames): string {
   return `
+CREATE FUNCTION ${sound}(${ruled.map((one) => one.join(' ')).join(', ')})
+RETURNS boolean LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $body$
+BEGIN
+  RETURN CASE
+    WHEN state IN ('in-progress', 'open') THEN (state = 'in-progress') = (lease_end IS NOT NULL)
+      AND num_nonnulls(outcome_kind, outcome_crc32, completed_at, status, headers, details, body) = 0
+    WHEN state IN ('completed', 'erased') THEN lease_end IS NULL
+      AND num_nonnulls(outcome_kind, outcome_crc32, completed_at) = 3
+    ELSE false END
+    AND octet_length(id) = 32 AND attempt >= 1 AND cardinality(step_names) IS NOT DISTINCT FROM cardinality(step_bytes);
+END $body$;
+GRANT EXECUTE ON FUNCTION ${sound}(${ruledTypes}) TO PUBLIC;
+`;
+}
+
+// For transactions that claim: by index whatever the statistics say, so that its plan can be kept. It sees what was
+// committed before the lock was free.
+function lookText({ records, look }: TableNames): string {
+  return `
+CREATE FUNCTION ${look}(lock_key bigint, record_id bytea) RETURNS text LANGUAGE plpgsql SET enable_seqscan = off AS $body$
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(lock_key) THEN
+    RETURN 'held';
+  END IF;
+  RETURN coalesce((SELECT state FROM ${records} WHERE id = record_id), 'absent');
+END $body$;
+GRANT EXECUTE ON FUNCTION ${look}(bigint, bytea) TO PUBLIC;
+`;
+}
+
+function upText(names: TableNames): string {
+  const { records, version: versionTable, json, sound, view } = names;
+  return `${soundText(names)}
 CREATE TABLE ${versionTable} (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
   version integer NOT NULL
@@ -63,13 +114,7 @@ CREATE TABLE ${records} (
   step_bytes bytea[],
   conflict_fingerprints text[],
   timeline jsonb,
-  CHECK (CASE
-    WHEN state IN ('in-progress', 'open') THEN (state = 'in-progress') = (lease_end IS NOT NULL)
-      AND num_nonnulls(outcome_kind, outcome_crc32, completed_at, status, headers, details, body) = 0
-    WHEN state IN ('completed', 'erased') THEN lease_end IS NULL
-      AND num_nonnulls(outcome_kind, outcome_crc32, completed_at) = 3
-    ELSE false END
-    AND octet_length(id) = 32 AND attempt >= 1 AND cardinality(step_names) IS NOT DISTINCT FROM cardinality(step_bytes))
+  CHECK (${sound}(${ruled.map(([column]) => column).join(', ')}))
 );
 CREATE FUNCTION ${json}(body bytea) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $body$
 BEGIN
@@ -86,14 +131,16 @@ SELECT encode(id, 'hex') AS record_id,
   octet_length(body) AS body_bytes, ${json}(body) AS body_json
 FROM ${records}
 WHERE expires_at IS NULL OR expires_at > clock_timestamp();
-`;
+${lookText(names)}`;
 }
 
-function downText({ records, version: versionTable, json, view }: TableNames): string {
+function downText({ records, version: versionTable, json, sound, look, view }: TableNames): string {
   return `
+DROP FUNCTION ${look}(bigint, bytea);
 DROP VIEW ${view};
 DROP FUNCTION ${json}(bytea);
 DROP TABLE ${records};
+DROP FUNCTION ${sound}(${ruledTypes});
 DROP TABLE ${versionTable};
 `;
 }
@@ -147,7 +194,7 @@ async function findVersion(client: PostgresClient, names: TableNames): Promise<n
   try {
     const [found] = await execute('SELECT to_regclass($1::text) IS NULL AS absent', [names.version]);
     if (found?.['absent'] === true) return undefined;
-    const [row] = await execute(`SELECT version::text AS version FROM ${names.version}`, []);
+    const [row] = await execute(`SELECT version::text AS version FROM ${names.version} ${withParameter}`, [null]);
     return checkVersion(row?.['version'], names);
   } catch (error) {
     throw storeError(error, 'start', names);

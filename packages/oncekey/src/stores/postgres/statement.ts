@@ -87,7 +87,7 @@ function make<Column extends string>(
 }
 
 /** Made of the text: another text never has it. */
-function nameOf(text: string): string {
+export function nameOf(text: string): string {
   return `oncekey_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
 }
 
