@@ -21,7 +21,7 @@ const librarySource = 'packages/oncekey/src/';
 const readersAndWriters: readonly string[] = [
   'http/seam.ts',
   'http/fetch-request.ts',
-  'http/fetch-pump.ts',
+  'http/fetch-answer.ts',
   'http/node-request.ts',
   'http/node-send.ts',
 ];

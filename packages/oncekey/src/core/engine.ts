@@ -159,8 +159,7 @@ class ClaimingEngine implements Engine {
   begin(intent: Intent): MaybePromise<Decision> {
     return chain(this.#claim(intent), (decision) => {
       if (decision.kind !== 'in-progress' || intent.policy.inProgress === 'reject') return this.told(intent, decision);
-      const { waitMs } = intent.policy;
-      const waited = waitForOutcome(this.#store, this.#clock, intent.id, waitMs, () => this.#claim(intent));
+      const waited = waitForOutcome(this.#store, this.#clock, intent, () => this.#claim(intent));
       return waited.then((last) => this.told(intent, last));
     });
   }
@@ -177,11 +176,11 @@ class ClaimingEngine implements Engine {
     await Promise.all(this.#pending);
   }
 
-  #claim(intent: Intent, fingerprint = intent.fingerprint): MaybePromise<Decision> {
+  #claim(intent: Intent): MaybePromise<Decision> {
     const ask: ClaimAsk = {
       id: intent.id,
       token: randomUUID(),
-      fingerprint,
+      fingerprint: intent.fingerprint,
       leaseMs: intent.policy.leaseMs,
       ifAbandoned: intent.policy.abandoned,
       // A held record must outlive every retention: only an operator may end it (I8).
@@ -195,29 +194,29 @@ class ClaimingEngine implements Engine {
       }
       const verdict = decide(answer, intent);
       // Once only: the second claim carries the record's own fingerprint and cannot come back here.
-      return verdict.kind === 'claim-as' ? this.#claim({ ...intent, fingerprint: verdict.fingerprint }) : verdict;
+      if (verdict.kind !== 'claim-as') return verdict;
+      const refingerprint = (algorithm: string): Fingerprint | null => intent.refingerprint?.(algorithm) ?? null;
+      return this.#claim({ ...intent, fingerprint: verdict.fingerprint, refingerprint });
     });
   }
 
   /** One claim; asked again once with the same token when it failed, because only the reply may have been lost. */
   #askClaim(intent: Intent, ask: ClaimAsk): MaybePromise<ClaimAnswer | StoreFailure> {
-    const giveBack = (answer: ClaimAnswer): void => {
-      if (answer.kind === 'granted') this.#background(this.#giveBack(ask));
-    };
-    return chain(
-      this.#guard(() => this.#store.claim(ask), giveBack),
-      (answer) => {
-        if (!(answer instanceof StoreFailure) || !answer.mayPass) return answer;
-        this.#emit({ kind: 'store-failed', phase: 'claim', error: answer.error, id: intent.id, labels: intent.labels });
-        return chain(
-          this.#guard(() => this.#store.claim(ask), giveBack),
-          (again) => {
-            if (again instanceof StoreFailure) this.#background(this.#giveBack(ask));
-            return again;
-          },
-        );
-      },
-    );
+    const claim = (): MaybePromise<ClaimAnswer | StoreFailure> =>
+      this.#guard(
+        () => this.#store.claim(ask),
+        (late) => {
+          if (late.kind === 'granted') this.#background(this.#giveBack(ask));
+        },
+      );
+    return chain(claim(), (answer) => {
+      if (!(answer instanceof StoreFailure) || !answer.mayPass) return answer;
+      this.#emit({ kind: 'store-failed', phase: 'claim', error: answer.error, id: intent.id, labels: intent.labels });
+      return chain(claim(), (again) => {
+        if (again instanceof StoreFailure) this.#background(this.#giveBack(ask));
+        return again;
+      });
+    });
   }
 
   /** Nobody will run under a claim whose answer came too late; a failure leaves it to its lease. */

@@ -85,18 +85,17 @@ export class Owned implements Ownership, Work, Lease {
 
   complete(outcome: Outcome): MaybePromise<'stored' | 'lost' | 'unrecorded'> {
     const ask = { id: this.id, token: this.token, outcome, retentionMs: this.#retentionMs };
-    const settle = (): MaybePromise<{ kind: 'stored' | 'already' | 'lost' }> =>
-      chain(this.#tools.store.complete(ask), (answer) => {
-        if (answer.kind !== 'lost') this.completedAtMs = answer.completedAtMs;
-        return answer;
-      });
-    return this.#settle('completed', settle, (kind) => (kind === 'lost' ? 'lost' : 'stored'));
+    const call = (): ReturnType<Store['complete']> => this.#tools.store.complete(ask);
+    return this.#settle('completed', call, (answer) => {
+      if (answer.kind === 'lost') return 'lost';
+      this.completedAtMs = answer.completedAtMs;
+      return 'stored';
+    });
   }
 
   giveBack(): MaybePromise<'released' | 'lost' | 'unrecorded'> {
-    const settle = (): MaybePromise<{ kind: 'released' | 'lost' }> =>
-      this.#tools.store.release(this.id, this.token, this.#retentionMs);
-    return this.#settle('released', settle, (kind) => kind);
+    const call = (): ReturnType<Store['release']> => this.#tools.store.release(this.id, this.token, this.#retentionMs);
+    return this.#settle('released', call, ({ kind }) => kind);
   }
 
   extend(told: (answer: 'kept' | 'lost' | 'silent') => void): void {
@@ -117,33 +116,35 @@ export class Owned implements Ownership, Work, Lease {
     this.#emit({ kind: 'lease-lost', attempt: this.attempt });
   }
 
-  #settle<K extends string, R extends string>(
+  #settle<A extends { readonly kind: string }, R extends string>(
     event: 'completed' | 'released',
-    call: () => MaybePromise<{ readonly kind: K }>,
-    result: (kind: K) => R,
+    call: () => MaybePromise<A>,
+    result: (answer: A) => R,
   ): MaybePromise<R | 'unrecorded'> {
+    const { clock, guard, storeTimeoutMs } = this.#tools;
     this.settled = true;
-    const finish = (kind: K): R => {
+    const answerByMs = clock.monotonicMs() + storeTimeoutMs;
+    const finish = (answer: A): R => {
       this.#still();
-      if (kind === 'lost') this.lose();
-      else this.#emit({ kind: event, attempt: this.attempt, runMs: this.#tools.clock.monotonicMs() - this.#startMs });
-      return result(kind);
+      if (answer.kind === 'lost') this.lose();
+      else this.#emit({ kind: event, attempt: this.attempt, runMs: clock.monotonicMs() - this.#startMs });
+      return result(answer);
     };
-    const first = this.#tools.guard(call);
-    if (!isPromise(first) && !(first instanceof StoreFailure)) return finish(first.kind);
-    return this.#insist(event, Promise.resolve(first), call, finish);
+    return chain(guard(call), (first) =>
+      first instanceof StoreFailure ? this.#insist(event, first, answerByMs, call, finish) : finish(first),
+    );
   }
 
   /** Tries until the store timeout in front of the caller, then behind him until the lease ends. */
-  async #insist<K extends string, R>(
+  async #insist<A, R>(
     event: 'completed' | 'released',
-    first: Promise<{ readonly kind: K } | StoreFailure>,
-    call: () => MaybePromise<{ readonly kind: K }>,
-    finish: (kind: K) => R,
+    first: StoreFailure,
+    answerByMs: number,
+    call: () => MaybePromise<A>,
+    finish: (answer: A) => R,
   ): Promise<R | 'unrecorded'> {
-    const { clock, storeTimeoutMs } = this.#tools;
-    const answerByMs = clock.monotonicMs() + storeTimeoutMs;
-    let answer = await first;
+    const { clock, guard } = this.#tools;
+    let answer: A | StoreFailure = first;
     for (let pauseMs = 20; answer instanceof StoreFailure; pauseMs = Math.min(pauseMs * 2, 1000)) {
       this.#emitFailure(event === 'completed' ? 'complete' : 'release', answer);
       if (clock.monotonicMs() + pauseMs >= answerByMs) {
@@ -151,25 +152,22 @@ export class Owned implements Ownership, Work, Lease {
         return 'unrecorded';
       }
       await pause(clock, pauseMs);
-      answer = await this.#tools.guard(call);
+      answer = await guard(call);
     }
-    return finish(answer.kind);
+    return finish(answer);
   }
 
-  async #insistBehind<K extends string>(
+  async #insistBehind<A>(
     event: 'completed' | 'released',
-    call: () => MaybePromise<{ readonly kind: K }>,
-    finish: (kind: K) => unknown,
+    call: () => MaybePromise<A>,
+    finish: (answer: A) => unknown,
   ): Promise<void> {
     const { clock, guard } = this.#tools;
     if (event === 'completed') this.#emit({ kind: 'unrecorded', attempt: this.attempt });
     for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 1000)) {
       await pause(clock, pauseMs);
       const answer = await guard(call);
-      if (!(answer instanceof StoreFailure)) {
-        finish(answer.kind);
-        return;
-      }
+      if (!(answer instanceof StoreFailure)) return void finish(answer);
       const endMs = this.#beat?.endMs ?? this.#startMs + this.leaseMs;
       if (clock.monotonicMs() >= endMs) break;
     }

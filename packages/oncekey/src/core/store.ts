@@ -225,8 +225,8 @@ export interface SweepAnswer {
 /** Runs one statement in an open transaction of the user's: texts or nulls in, rows of texts by column out. */
 export interface Executor {
   (text: string, values: readonly (string | null)[]): Promise<readonly object[]>;
-  /** For the last statement, where there: it may be kept prepared under the name, in this session, and committed at once. Gives what RETURNING says. */
-  readonly keptAs?: (name: string, session: string) => Executor;
+  /** For the first statement (no session yet) and the last one (in this session; may be committed at once): kept prepared under the name. */
+  readonly keptAs?: (name: string, session: string | null) => Executor | undefined;
 }
 
 /** The port. A store is a function that returns one of these. */

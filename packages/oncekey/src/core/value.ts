@@ -4,10 +4,13 @@
  */
 import { IdempotencyError } from './errors.ts';
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
 /** JSON bytes of a value; empty for `undefined`. Throws `outcome_unserializable` for what JSON cannot hold, `outcome_too_large`. */
 export function encodeValue(value: unknown, limitBytes: number): Uint8Array {
   if (value === undefined) return new Uint8Array(0);
-  const bytes = new TextEncoder().encode(jsonOf(value));
+  const bytes = encoder.encode(jsonOf(value));
   if (bytes.length <= limitBytes) return bytes;
   const message = `the result has ${bytes.length} bytes, more than the ${limitBytes} that are kept; return less`;
   throw new IdempotencyError('outcome_too_large', message, { bytes: bytes.length, limitBytes });
@@ -30,7 +33,7 @@ function jsonOf(value: unknown): string {
 export function decodeValue(bytes: Uint8Array): unknown {
   if (bytes.length === 0) return undefined;
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+    return JSON.parse(decoder.decode(bytes)) as unknown;
   } catch (cause) {
     const reason = 'a stored value is not JSON';
     throw new IdempotencyError('record_unreadable', `${reason}; inspect or erase the record`, { reason }, { cause });

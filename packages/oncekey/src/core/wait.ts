@@ -4,9 +4,9 @@
  * whole claim, so that a waiter whose owner dies takes over instead of waiting for nobody.
  */
 import type { Clock } from './clock.ts';
-import type { Decision } from './engine.ts';
+import type { Decision, Intent } from './engine.ts';
 import type { MaybePromise } from './maybe.ts';
-import type { RecordId, Store } from './store.ts';
+import type { Store } from './store.ts';
 
 const firstPauseMs = 10;
 const longestPauseMs = 250;
@@ -15,8 +15,7 @@ const longestPauseMs = 250;
 export async function waitForOutcome(
   store: Store,
   clock: Clock,
-  id: RecordId,
-  waitMs: number,
+  { id, policy: { waitMs } }: Intent,
   ask: () => MaybePromise<Decision>,
 ): Promise<Decision> {
   const untilMs = clock.monotonicMs() + waitMs;

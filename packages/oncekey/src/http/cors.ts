@@ -5,13 +5,13 @@
  */
 import type { HeaderLine } from '../core/outcome.ts';
 import { keyHeaderName, retentionHeaderName } from '../protocol.ts';
-import type { Ask } from './seam.ts';
+import type { AskHead } from './seam.ts';
 import type { Settings } from './settings.ts';
 
 const none: readonly HeaderLine[] = [];
 
 /** The header lines to add for the asking origin; none when it may not read. */
-export function corsLines(settings: Settings, ask: Ask): readonly HeaderLine[] {
+export function corsLines(settings: Settings, ask: AskHead): readonly HeaderLine[] {
   const { corsOrigins, replayHeader } = settings;
   if (corsOrigins.length === 0) return none;
   const origin = ask.headerLines('origin')[0];

@@ -6,6 +6,7 @@ import { systemClock, type Clock } from '../core/clock.ts';
 import type { MaybePromise } from '../core/maybe.ts';
 import { createProtocol } from './handle.ts';
 import type { EntryOptions } from './options.ts';
+import { publicScope } from './scope.ts';
 import type { Protocol, ScopeAnswer } from './seam.ts';
 import { defaultLeaseMs } from './settings.ts';
 
@@ -17,13 +18,12 @@ export interface Entry<Request> {
   readonly leaseMs: number;
 }
 
-const publicScope: readonly string[] = [];
-
 /** Checks the options and makes the protocol. Throws a TypeError that names a wrong option. */
 export function createEntry<Request>(options: EntryOptions<Request>): Entry<Request> {
   const protocol = createProtocol(options);
   const { scope, clock = systemClock, leaseMs = defaultLeaseMs } = options;
-  if (scope === 'public') return { protocol, scope: () => publicScope, clock, leaseMs };
-  if (typeof scope === 'function') return { protocol, scope, clock, leaseMs };
-  throw new TypeError("oncekey: options.scope must be a function of the request, or 'public' for one shared scope");
+  if (scope !== 'public' && typeof scope !== 'function') {
+    throw new TypeError("oncekey: options.scope must be a function of the request, or 'public' for one shared scope");
+  }
+  return { protocol, scope: scope === 'public' ? () => publicScope : scope, clock, leaseMs };
 }

@@ -3,7 +3,6 @@
  * translations and nothing else. Express itself is not imported.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isPromise } from '../core/maybe.ts';
 import { createEntry } from './entry.ts';
 import { enterNode } from './node-enter.ts';
 import type { EntryOptions } from './options.ts';
@@ -28,13 +27,18 @@ export function idempotency<R extends ExpressRequest = ExpressRequest>(
   const entry = createEntry(options);
   return (request, response, next) => {
     const target = request.originalUrl ?? request.url ?? '/';
-    const failed = (error: unknown): void => next(error);
-    try {
-      const visit = { own: request, request, response, target, parsed: request };
-      const done = enterNode(entry, visit, () => next());
-      if (isPromise(done)) done.catch(failed);
-    } catch (error) {
-      failed(error);
-    }
+    const visit = {
+      own: request,
+      request,
+      response,
+      target,
+      parsed: request,
+      run: () => next(),
+      answered,
+      failed: next,
+    };
+    enterNode(entry, visit);
   };
 }
+
+function answered(): void {}

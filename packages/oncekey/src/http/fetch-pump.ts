@@ -4,11 +4,12 @@
  * the close. When the client has gone the body is drained all the same (rule 11).
  */
 import { systemClock } from '../core/clock.ts';
-import { chain, type MaybePromise } from '../core/maybe.ts';
+import { chain, isPromise, type MaybePromise } from '../core/maybe.ts';
 import type { HeaderLine } from '../core/outcome.ts';
 import { withWork } from '../core/work.ts';
+import { toResponse } from './fetch-answer.ts';
 import { wholeOf, type WholeAnswer } from './fetch-whole.ts';
-import type { Answer, Begun, HeadEdit, Send, Tape } from './seam.ts';
+import type { Begun, HeadEdit, Send, Tape } from './seam.ts';
 
 type Read = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>>;
 
@@ -19,20 +20,32 @@ export type KeepAlive = (work: Promise<unknown>) => void;
  * Lets `act` answer as the owner, and answers its Response, taped: the very one where nothing had to be changed. What it
  * throws is answered or thrown on, as the tape says.
  */
-export async function runTaped<T>(
-  { ownership, tape, edit }: Extract<Begun, { kind: 'run' }>,
+export function runTaped<T>(
+  begun: Extract<Begun, { kind: 'run' }>,
   act: () => MaybePromise<T>,
   responseOf: (acted: T) => Response,
   keepAlive: KeepAlive = ignore,
-): Promise<Response> {
-  let response: Response;
+): MaybePromise<Response> {
+  const failed = (error: unknown): MaybePromise<Response> =>
+    chain(begun.tape.fail(error, false), (send) => {
+      if (send === 'send') throw error;
+      return send === 'break' ? broken() : toResponse(send.instead);
+    });
+  const tapedOf = (acted: T): MaybePromise<Response> => taped(responseOf(acted), begun, keepAlive);
+  let acted: MaybePromise<T>;
   try {
-    response = responseOf(await withWork(ownership, act));
+    acted = withWork(begun.ownership, act);
   } catch (error) {
-    const send = await tape.fail(error, false);
-    if (send === 'send') throw error;
-    return send === 'break' ? broken() : toResponse(send.instead);
+    return failed(error);
   }
+  return isPromise(acted) ? acted.then(tapedOf, failed) : tapedOf(acted);
+}
+
+function taped(
+  response: Response,
+  { tape, edit }: Extract<Begun, { kind: 'run' }>,
+  keepAlive: KeepAlive,
+): MaybePromise<Response> {
   const whole = wholeOf(response);
   return whole === undefined ? pump(response, tape, edit, keepAlive) : play(response, whole, tape, edit);
 }
@@ -190,14 +203,6 @@ function broken(): Response {
 
 function notVouched(): Error {
   return new Error('the outcome could not be vouched for; ask again with the same key');
-}
-
-/** A Response of a whole answer. */
-export function toResponse({ status, headers, body }: Answer): Response {
-  const lines = new Headers();
-  for (const [name, value] of headers) lines.append(name, value);
-  const bodiless = body.length === 0 || status === 204 || status === 205 || status === 304;
-  return new Response(bodiless ? null : body.slice(), { status, headers: lines });
 }
 
 /** The same Response with another body and the edit applied. */

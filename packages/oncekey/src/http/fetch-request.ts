@@ -1,9 +1,10 @@
 /**
- * A fetch Request in the protocol's terms. Its body is read from a clone, so that the
+ * A fetch Request in the protocol's terms. Its body is read from below or from a clone, so that the
  * handler gets the very request that came, unread; or where the framework keeps what was
  * read, from there. Holds at most the limit.
  */
 import type { MaybePromise } from '../core/maybe.ts';
+import { incomingOf, joined, readBelow } from './fetch-incoming.ts';
 import type { Ask, AskBody, ScopeAnswer } from './seam.ts';
 
 const noLines: readonly string[] = [];
@@ -25,8 +26,10 @@ export class FetchAsk implements Ask {
   readonly waitUntil?: (work: Promise<unknown>) => void;
   readonly #request: Request;
   readonly #facts: FetchFacts;
+  /** Where the body was read and still is. */
+  below: { resume(): unknown } | undefined;
   /** What was read so that others get it too. */
-  sharedBytes: Uint8Array | undefined;
+  bytes: Uint8Array | undefined;
 
   constructor(request: Request, facts: FetchFacts) {
     this.method = request.method;
@@ -51,12 +54,19 @@ export class FetchAsk implements Ask {
 
   body(limitBytes: number): MaybePromise<AskBody> {
     const request = this.#request;
+    const declared = request.headers.get('content-length');
+    if (Number(declared ?? 0) > limitBytes) return { kind: 'too-large' };
+    const incoming = incomingOf(request);
+    if (incoming !== undefined) {
+      this.below = incoming;
+      return readBelow(incoming, limitBytes).then((body) => this.#keep(body));
+    }
     const { shared } = this.#facts;
     if (shared !== undefined) {
-      const declared = request.headers.get('content-length');
-      if (Number(declared ?? 0) > limitBytes) return { kind: 'too-large' };
       // Of a length that nobody knows only a stream can be cut off in time.
-      if (declared !== null || request.bodyUsed) return shared().then((bytes) => this.#keep(new Uint8Array(bytes)));
+      if (declared !== null || request.bodyUsed) {
+        return shared().then((bytes) => this.#keep({ kind: 'bytes', bytes: new Uint8Array(bytes) }));
+      }
     }
     if (request.body === null) return emptyBody;
     return readAll(request.clone().body, limitBytes);
@@ -66,9 +76,9 @@ export class FetchAsk implements Ask {
     return this.#facts.scope();
   }
 
-  #keep(bytes: Uint8Array): AskBody {
-    this.sharedBytes = bytes;
-    return { kind: 'bytes', bytes };
+  #keep(body: AskBody): AskBody {
+    if (body.kind === 'bytes') this.bytes = body.bytes;
+    return body;
   }
 }
 
@@ -85,16 +95,5 @@ async function readAll(body: ReadableStream<Uint8Array> | null, limitBytes: numb
     reader.cancel().catch(() => undefined);
     return { kind: 'too-large' };
   }
-  return { kind: 'bytes', bytes: joined(chunks, bytes) };
-}
-
-function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
-  if (chunks.length === 1 && chunks[0] !== undefined) return chunks[0];
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
+  return { kind: 'bytes', bytes: joined(chunks) };
 }

@@ -28,6 +28,20 @@ export function wholeOf(response: Response): WholeAnswer | undefined {
   return { status, headers, body };
 }
 
+/** Whether a Response that is made here lies open. */
+export function areOpen(): boolean {
+  if (Response !== lastMade.by) lastMade = { by: Response, isOpen: keptIn(new Response(null)) !== undefined };
+  return lastMade.isOpen;
+}
+
+let lastMade: { readonly by: unknown; readonly isOpen: boolean } = { by: undefined, isOpen: false };
+
+/** Whether an open Response was made without headers, by whoever had a say in it. */
+export function hasNoHeaders(response: Response): boolean {
+  const kept = keptIn(response);
+  return Array.isArray(kept) && kept[2] === undefined;
+}
+
 function keptIn(response: Response): unknown {
   const own = response as Response & Record<symbol, unknown>;
   if (!(lastKey in own)) {

@@ -3,7 +3,8 @@
  * Node server; the runtime is told of work that goes on behind the answer.
  */
 import { createEntry } from './entry.ts';
-import { edited, runTaped, toResponse } from './fetch-pump.ts';
+import { toResponse } from './fetch-answer.ts';
+import { edited, runTaped } from './fetch-pump.ts';
 import { FetchAsk } from './fetch-request.ts';
 import type { EntryOptions } from './options.ts';
 
@@ -33,7 +34,7 @@ export function idempotency(
       case 'answer':
         return toResponse(begun.answer);
       case 'run':
-        return runTaped(
+        return await runTaped(
           begun,
           () => next(request),
           (response) => response,

@@ -7,11 +7,12 @@
 import { IdempotencyError } from '../core/errors.ts';
 import { sha256 } from '../core/digest.ts';
 import { digest } from '../core/fingerprint.ts';
+import type { MaybePromise } from '../core/maybe.ts';
 import type { Fingerprint } from '../core/store.ts';
 import { canonicalBytes, canonicalValue } from './canonical.ts';
-import { multipartParts } from './multipart.ts';
+import type { multipartParts } from './multipart.ts';
 import type { RecentFingerprints } from './recent-fingerprints.ts';
-import type { Ask, AskBody } from './seam.ts';
+import type { AskHead, AskBody } from './seam.ts';
 import type { Settings } from './settings.ts';
 
 /**
@@ -22,22 +23,44 @@ type Algorithm = 'h1j' | 'h1p' | 'h1b' | 'h1m' | 'h1x';
 
 const jsonType = /^(?:application\/json|[^/]+\/[^/]+\+json)$/;
 
+/** Loaded by the first multipart body: most servers never see one. */
+let split: typeof multipartParts | undefined;
+
 /** One request's input, as read. */
+export function readInput(
+  settings: Settings,
+  ask: AskHead,
+  target: string,
+  body: Exclude<AskBody, { kind: 'too-large' }>,
+): MaybePromise<RequestInput> {
+  const input = new RequestInput(settings, ask, target, body);
+  if (split !== undefined || !input.isMultipart) return input;
+  return import('./multipart.ts').then((loaded) => {
+    split = loaded.multipartParts;
+    return input;
+  });
+}
+
+/** What {@link readInput} read. */
 export class RequestInput {
   readonly #settings: Settings;
-  readonly #ask: Ask;
+  readonly #ask: AskHead;
   readonly #target: string;
   readonly #body: Exclude<AskBody, { kind: 'too-large' }>;
   readonly #contentType: string;
   readonly #mediaType: string;
 
-  constructor(settings: Settings, ask: Ask, target: string, body: Exclude<AskBody, { kind: 'too-large' }>) {
+  constructor(settings: Settings, ask: AskHead, target: string, body: Exclude<AskBody, { kind: 'too-large' }>) {
     this.#settings = settings;
     this.#ask = ask;
     this.#target = target;
     this.#body = body;
     this.#contentType = ask.headerLines('content-type')[0] ?? '';
     this.#mediaType = mediaTypeOf(this.#contentType);
+  }
+
+  get isMultipart(): boolean {
+    return this.#mediaType.startsWith('multipart/');
   }
 
   /** The digest by the configured algorithm; null where the first request with a key wins whatever it is. */
@@ -100,9 +123,9 @@ export class RequestInput {
   }
 
   #parts(): Uint8Array[] | null {
-    if (this.#body.kind === 'parsed' || !this.#mediaType.startsWith('multipart/') || this.#encoding() !== '')
-      return null;
-    return multipartParts(this.#contentType, this.#body.bytes);
+    const body = this.#body;
+    const isWhole = body.kind === 'bytes' && this.isMultipart && this.#encoding() === '';
+    return isWhole ? (split?.(this.#contentType, body.bytes) ?? null) : null;
   }
 
   #encoding(): string {

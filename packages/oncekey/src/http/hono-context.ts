@@ -2,6 +2,8 @@
  * What is used of a Hono context, and the three things that are done with one: its body
  * offered as text, an answer made by it, and a worker kept alive.
  */
+import { contentOf, textIn } from './fetch-answer.ts';
+import { hasNoHeaders } from './fetch-whole.ts';
 import { grouped } from './grouped.ts';
 import type { Answer } from './seam.ts';
 
@@ -22,36 +24,33 @@ export interface HonoContext {
   newResponse(
     body: string | Uint8Array<ArrayBuffer> | null,
     status: never,
-    headers: Record<string, string | string[]>,
+    headers?: Record<string, string | string[]>,
   ): Response;
 }
 
-/** Larger bodies are not made into text first: it would cost more than it saves. */
-const smallBytes = 4096;
-const decoder = new TextDecoder();
-const exact = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** Text that is longer is made when somebody asks for it. */
+const offeredBytes = 65_536;
 
-/** Most handlers want text or JSON next, which Hono would make of the bytes in a dearer way. */
-export function offerText(req: HonoContext['req'], bytes: Uint8Array): void {
-  req.bodyCache.text ??= Promise.resolve(decoder.decode(bytes));
+/**
+ * Most handlers want text or JSON next, which Hono would make of the bytes in a dearer way; of it Hono makes all other
+ * forms. Answers whether it was offered.
+ */
+export function offerText(req: HonoContext['req'], bytes: Uint8Array | undefined): boolean {
+  const isFit = bytes !== undefined && bytes.length > 0 && bytes.length <= offeredBytes;
+  const text = isFit ? textIn(bytes) : undefined;
+  // A byte order mark is no part of a text, but of the bytes.
+  if (text === undefined || text.startsWith('\uFEFF')) return false;
+  req.bodyCache.text ??= Promise.resolve(text);
+  return true;
 }
 
-/** Made by Hono, so that the headers of outer middleware stay. */
-export function answered(context: HonoContext, { status, headers, body }: Answer): Response {
-  const named = grouped(headers);
-  return context.newResponse(bodyOf(body, 'content-type' in named), status as never, named);
-}
-
-/** Text where the bytes are one: together with its head it is a single piece on its way. Text of no type would be given one. */
-function bodyOf(bytes: Uint8Array, isTyped: boolean): string | Uint8Array<ArrayBuffer> | null {
-  if (bytes.length === 0) return null;
-  if (bytes.length > smallBytes || !isTyped) return bytes.slice();
-  try {
-    return exact.decode(bytes);
-  } catch {
-    // Not UTF-8, which is no fault.
-    return bytes.slice();
-  }
+/** Made by Hono, so that the headers of outer middleware stay; where there are none, of what is sent the short way. */
+export function answered(context: HonoContext, answer: Answer): Response {
+  const { status, headers } = answer;
+  const { body, isPlain } = contentOf(answer);
+  if (isPlain && hasNoHeaders(context.newResponse(body, status as never)))
+    return new Response(body, { status, headers: Object.fromEntries(headers) });
+  return context.newResponse(body, status as never, grouped(headers));
 }
 
 /** Keeps a worker alive for `work`, where the runtime is one. */

@@ -23,8 +23,13 @@ export function idempotency<C extends HonoContext = HonoContext>(
     const waitUntil: KeepAlive = (work) => keepAlive(context, work);
     const ask = new FetchAsk(req.raw, { scope: () => scope(context), waitUntil, shared: () => req.arrayBuffer() });
     const begun = await protocol.begin(ask);
-    if (begun.kind === 'answer') return answered(context, begun.answer);
-    if (ask.sharedBytes !== undefined) offerText(req, ask.sharedBytes);
+    const { below, bytes } = ask;
+    if (begun.kind === 'answer') {
+      // Nobody else will read it below, which the server would wait for; whoever asks Hono for it still gets it.
+      if (below !== undefined && offerText(req, bytes)) below.resume();
+      return answered(context, begun.answer);
+    }
+    if (below === undefined) offerText(req, bytes);
     if (begun.kind === 'pass') {
       await next();
       for (const [name, value] of begun.edit.add) context.header(name, value);

@@ -4,8 +4,9 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createEntry } from './entry.ts';
+import type { Parsed } from './node-body.ts';
+import type { Capture } from './node-capture.ts';
 import { enterNode } from './node-enter.ts';
-import type { Parsed } from './node-request.ts';
 import type { EntryOptions } from './options.ts';
 
 /** What is used of a Koa context. */
@@ -26,16 +27,20 @@ export function idempotency<C extends KoaContext = KoaContext>(
   options: EntryOptions<C>,
 ): (context: C, next: () => Promise<unknown>) => Promise<void> {
   const entry = createEntry(options);
-  return async (context, next) => {
+  return (context, next) => {
     const { req: request, res: response, originalUrl: target } = context;
-    let handled = false;
-    const visit = { own: context, request, response, target, parsed: context.request as Parsed };
-    await enterNode(entry, visit, (captured) => {
-      handled = true;
-      if (captured !== undefined) keepWritable(context);
-      return next();
+    return new Promise((resolve, failed) => {
+      const run = (captured?: Capture): void => {
+        if (captured !== undefined) keepWritable(context);
+        next().then(() => resolve(), failed);
+      };
+      const answered = (): void => {
+        context.respond = false;
+        resolve();
+      };
+      const parsed = context.request as Parsed;
+      enterNode(entry, { own: context, request, response, target, parsed, run, answered, failed });
     });
-    if (!handled) context.respond = false;
   };
 }
 

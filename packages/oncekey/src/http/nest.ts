@@ -4,7 +4,6 @@
  * is not imported.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { chain } from '../core/maybe.ts';
 import { createEntry } from './entry.ts';
 import { entryByRoute } from './fastify-route.ts';
 import { enterNode } from './node-enter.ts';
@@ -59,25 +58,24 @@ export function idempotency<R = NestRequest>(options: EntryOptions<R>): NestInte
       const own = marks.get(context.getHandler()) ?? marks.get(context.getClass());
       const entry = context.getType() === 'http' ? entryOf({ idempotency: own }) : undefined;
       if (entry === undefined) return next.handle();
-      const request = context.switchToHttp().getRequest() as NestRequest & IncomingMessage;
-      const reply = context.switchToHttp().getResponse() as Reply;
-      const visit = {
-        own: request as R,
-        request: request.raw ?? request,
-        response: reply.raw ?? reply,
-        target: request.originalUrl ?? request.url ?? '/',
-        parsed: request,
-      };
-      const handled = enterNode(entry, visit, () => ({ observable: next.handle() }));
-      return chain(handled, (ran) => ran?.observable ?? answered(reply));
+      const http = context.switchToHttp();
+      const request = http.getRequest() as NestRequest & IncomingMessage;
+      const reply = http.getResponse() as Reply;
+      return new Promise((resolve, failed) => {
+        enterNode(entry, {
+          own: request as R,
+          request: request.raw ?? request,
+          response: reply.raw ?? reply,
+          target: request.originalUrl ?? request.url ?? '/',
+          parsed: request,
+          run: () => resolve(next.handle()),
+          // Nest is left waiting for a handler that never ran, and Fastify told to send nothing.
+          answered: () => reply.hijack?.(),
+          failed,
+        });
+      });
     },
   };
 }
 
 type Reply = ServerResponse & { readonly raw?: ServerResponse; hijack?(): void };
-
-/** The answer has been written: Nest is left waiting for a handler that never ran, and Fastify told to send nothing. */
-function answered(reply: Reply): Promise<never> {
-  reply.hijack?.();
-  return new Promise(() => {});
-}

@@ -11,7 +11,7 @@ import { isPromise, type MaybePromise } from '../core/maybe.ts';
 import type { HeaderLine } from '../core/outcome.ts';
 import { checkedLines, headLines, withoutNames, type GivenHeaders } from './node-head.ts';
 import { tellKept } from './node-kept.ts';
-import { call, type Method, type Methods, type Piece } from './node-piece.ts';
+import { call, nodeError, type Method, type Methods, type Piece } from './node-piece.ts';
 import { sendAnswer } from './node-send.ts';
 import type { HeadEdit, Send, Tape } from './seam.ts';
 import { warn } from './warn.ts';
@@ -95,7 +95,9 @@ export class Capture {
   /** Keeps an explicit head until the first byte leaves: until then the whole answer can still be exchanged. */
   takeHead(status: number, message: string | undefined, headers: GivenHeaders | undefined): void {
     if (this.#probing) return;
-    if (this.#begun || this.#given !== undefined) throw headAlreadySent();
+    if (this.#begun || this.#given !== undefined) {
+      throw nodeError('Cannot write headers after they are sent to the client', 'ERR_HTTP_HEADERS_SENT');
+    }
     const lines = headers === undefined ? noLines : checkedLines(headers);
     this.#response.statusCode = status;
     if (message !== undefined) this.#response.statusMessage = message;
@@ -128,7 +130,7 @@ export class Capture {
   /** `end` after the answer was complete: waits for its turn, or is one too many. */
   takeLateEnd(piece: Piece): void {
     if (this.#endPiece === undefined) this.#endPiece = { ...piece, chunk: undefined };
-    else piece.callback?.(Object.assign(new Error('end was called twice'), { code: 'ERR_STREAM_ALREADY_FINISHED' }));
+    else piece.callback?.(nodeError('end was called twice', 'ERR_STREAM_ALREADY_FINISHED'));
   }
 
   takeFlush(): void {
@@ -299,9 +301,4 @@ function seenBy(outer: Capture, found: Methods): Methods {
     };
   const all = Object.entries(found as Methods & Record<string, Method>);
   return Object.fromEntries(all.map(([name, method]) => [name, seen(method)])) as unknown as Methods;
-}
-
-function headAlreadySent(): Error {
-  const message = 'Cannot write headers after they are sent to the client';
-  return Object.assign(new Error(message), { code: 'ERR_HTTP_HEADERS_SENT' });
 }

@@ -1,50 +1,110 @@
 /**
  * One request of any framework that stands on Node's own request and response: asks the
- * protocol and does as it is told. Shared by `node`, `express` and `koa`.
+ * protocol and does as it is told, without a promise where the store makes none. Shared by
+ * `node`, `express`, `koa` and `nest`.
  */
+import { AsyncResource } from 'node:async_hooks';
 import type { ServerResponse } from 'node:http';
-import { chain, type MaybePromise } from '../core/maybe.ts';
+import { isPromise } from '../core/maybe.ts';
 import { withWork } from '../core/work.ts';
 import type { Entry } from './entry.ts';
+import { knownBody, readBody, type BodyTaker } from './node-body.ts';
 import type { Capture } from './node-capture.ts';
 import { capture } from './node-methods.ts';
-import { NodeAsk, type NodeAsker } from './node-request.ts';
+import { NodeHead, type NodeAsker } from './node-request.ts';
 import { sendAnswer } from './node-send.ts';
 import { settleShapes } from './node-shape.ts';
-import type { Begun } from './seam.ts';
+import type { AskBody, Begun, Keyed } from './seam.ts';
 
-/** A request and the response that waits for its answer. */
+/** A request, the response that waits for its answer, and who handles it. One of the three is called, once. */
 export interface NodeVisit<R> extends NodeAsker<R> {
   readonly response: ServerResponse;
+  /** Handles the request, with the capture of its answer where that is taped. */
+  run(captured: Capture | undefined): void;
+  /** The request is answered already. */
+  answered(): void;
+  /** It came to neither. */
+  failed(error: unknown): void;
 }
 
-/** Lets `run` handle the request if it has to, with the capture of its answer where that is taped. */
-export function enterNode<R, T>(
-  entry: Entry<R>,
-  visit: NodeVisit<R>,
-  run: (captured?: Capture) => T,
-): MaybePromise<T | undefined> {
+/** Takes one request in. */
+export function enterNode<R>(entry: Entry<R>, visit: NodeVisit<R>): void {
   settleShapes(visit.request, visit.response);
-  const begun = entry.protocol.begin(new NodeAsk(visit, entry.scope));
-  return chain(begun, (told) => proceed(entry, visit.response, told, run));
+  new Turn(entry, visit).ask();
 }
 
-function proceed<T>(
-  { clock, leaseMs }: Pick<Entry<never>, 'clock' | 'leaseMs'>,
-  response: ServerResponse,
-  begun: Begun,
-  run: (captured?: Capture) => T,
-): T | undefined {
-  switch (begun.kind) {
-    case 'pass':
-      for (const [name, value] of begun.edit.add) response.setHeader(name, value);
-      return run();
-    case 'answer':
-      sendAnswer(response, begun.answer, begun.close);
-      return undefined;
-    case 'run': {
-      const captured = capture(response, { tape: begun.tape, edit: begun.edit, clock, idleMs: leaseMs });
-      return withWork(begun.ownership, () => run(captured));
+/** What is done for one request. */
+class Turn<R> extends NodeHead<R> implements BodyTaker {
+  readonly #entry: Entry<R>;
+  readonly #visit: NodeVisit<R>;
+  #keyed: Keyed | undefined;
+  /** The asynchronous context that the request came in: its handler runs in it, whoever brings the body's last byte. */
+  #context: AsyncResource | undefined;
+  /** While the body is being told. */
+  #giveBack: (() => void) | undefined;
+
+  constructor(entry: Entry<R>, visit: NodeVisit<R>) {
+    super(visit, entry.scope);
+    this.#entry = entry;
+    this.#visit = visit;
+  }
+
+  read(body: AskBody, giveBack: () => void): boolean {
+    this.#giveBack = giveBack;
+    const wanted = this.#context?.runInAsyncScope(this.ask, this, body) ?? true;
+    this.#giveBack = undefined;
+    return wanted;
+  }
+
+  gone(error: Error): void {
+    this.#context?.runInAsyncScope(this.#visit.failed, this.#visit, error);
+  }
+
+  /** Asks the protocol, with the body once that is known, and does as it is told; answers whether somebody may still read the body. */
+  ask(body?: AskBody): boolean {
+    try {
+      const told = body === undefined ? this.#entry.protocol.open(this) : this.#keyed?.read(body);
+      if (!isPromise(told)) return this.#proceed(told as Begun | Keyed);
+      told.then((late) => this.#proceed(late as Begun | Keyed)).catch((error: unknown) => this.#visit.failed(error));
+    } catch (error) {
+      this.#visit.failed(error);
     }
+    return true;
+  }
+
+  #proceed(begun: Begun | Keyed): boolean {
+    const visit = this.#visit;
+    switch (begun.kind) {
+      case 'keyed':
+        this.#keyed = begun;
+        return this.#readBody(begun.limitBytes);
+      case 'pass':
+        for (const [name, value] of begun.edit.add) visit.response.setHeader(name, value);
+        return this.#run(undefined);
+      case 'answer':
+        sendAnswer(visit.response, begun.answer, begun.close);
+        visit.answered();
+        return false;
+      case 'run': {
+        const { clock, leaseMs: idleMs } = this.#entry;
+        const captured = capture(visit.response, { tape: begun.tape, edit: begun.edit, clock, idleMs });
+        return withWork(begun.ownership, () => this.#run(captured));
+      }
+    }
+  }
+
+  #run(captured: Capture | undefined): boolean {
+    this.#visit.run(captured);
+    this.#giveBack?.();
+    return true;
+  }
+
+  #readBody(limitBytes: number): boolean {
+    const { request, parsed } = this.#visit;
+    const known = knownBody(request, parsed, limitBytes);
+    if (known !== undefined) return this.ask(known);
+    this.#context = new AsyncResource('oncekey');
+    readBody(request, limitBytes, this);
+    return true;
   }
 }

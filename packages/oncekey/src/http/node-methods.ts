@@ -6,7 +6,7 @@
 import type { ServerResponse } from 'node:http';
 import { Capture, type CaptureAsk, type Captured } from './node-capture.ts';
 import type { GivenHeaders } from './node-head.ts';
-import type { Callback, Chunk, Methods, Piece } from './node-piece.ts';
+import { nodeError, type Callback, type Chunk, type Methods, type Piece } from './node-piece.ts';
 
 /** Starts to tape `response`. */
 export function capture(response: ServerResponse, ask: CaptureAsk): Capture {
@@ -44,7 +44,7 @@ function tapedWrite(this: ServerResponse, chunk: unknown, encoding?: unknown, ca
   const piece = pieceOf(chunk, encoding, callback);
   if (own.phase === 'open') return own.takeWrite(piece);
   // More than Content-Length said, or after the end: there is no room for it in the answer.
-  piece.callback?.(Object.assign(new Error('write after end'), { code: 'ERR_STREAM_WRITE_AFTER_END' }));
+  piece.callback?.(nodeError('write after end', 'ERR_STREAM_WRITE_AFTER_END'));
   return true;
 }
 

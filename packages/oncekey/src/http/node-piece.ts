@@ -32,3 +32,8 @@ export type Method = (this: ServerResponse, ...args: unknown[]) => unknown;
 export function call(response: ServerResponse, method: Method, { chunk, encoding, callback }: Piece): unknown {
   return method.call(response, chunk, encoding, callback);
 }
+
+/** An error as Node words it. */
+export function nodeError(message: string, code: string): Error {
+  return Object.assign(new Error(message), { code });
+}

@@ -7,9 +7,10 @@
  */
 import { IncomingMessage, type ServerResponse } from 'node:http';
 
-/** Node 20 and 22; other runtimes and V8 13, which shares the classes, are left alone. */
-const needed =
-  !('bun' in process.versions || 'deno' in process.versions) && Number.parseInt(process.versions.v8, 10) < 13;
+/** Whether this is Node itself; other runtimes only look alike. */
+export const onNode: boolean = !('bun' in process.versions || 'deno' in process.versions);
+/** Node 20 and 22; V8 13, which shares the classes, is left alone. */
+const needed = onNode && Number.parseInt(process.versions.v8, 10) < 13;
 
 /** Turns both into tables where the request's prototype is not Node's own. Nothing else about them changes. */
 export function settleShapes(request: IncomingMessage, response: ServerResponse): void {

@@ -5,24 +5,49 @@
 import type { DuplicateDecision } from '../core/engine.ts';
 import type { HeaderLine, Outcome } from '../core/outcome.ts';
 import { keyHeaderName, retentionHeaderName } from '../protocol.ts';
+import { chain, type MaybePromise } from '../core/maybe.ts';
 import { corsLines } from './cors.ts';
 import type { ProblemKind } from './options.ts';
-import { problemAnswer, type ProblemFacts } from './problem.ts';
-import type { Answer, Ask } from './seam.ts';
+import type { problemAnswer, ProblemFacts } from './problem.ts';
+import type { Answer, AskHead } from './seam.ts';
 import type { Settings } from './settings.ts';
 
 const noBytes = new Uint8Array(0);
 const storeRetryMs = 1000;
 
+let written: typeof problemAnswer | undefined;
+
+/** Loads what refusals say: behind the start, so that importing an entry is light, and by the first refusal where that failed. */
+export async function loadProblems(): Promise<typeof problemAnswer> {
+  ({ problemAnswer: written } = await import('./problem.ts'));
+  return written;
+}
+
+/** A refusal, whoever asked. */
+export function problem(settings: Settings, kind: ProblemKind, facts?: ProblemFacts): MaybePromise<Answer> {
+  return chain(written ?? loadProblems(), (write) => write(settings, kind, facts));
+}
+
 /** A refusal for this client. */
-export function refuse(settings: Settings, ask: Ask, kind: ProblemKind, facts?: ProblemFacts): Answer {
-  const answer = problemAnswer(settings, kind, facts);
-  const cors = corsLines(settings, ask);
-  return cors.length === 0 ? answer : { ...answer, headers: [...answer.headers, ...cors] };
+export function refuse(
+  settings: Settings,
+  ask: AskHead,
+  kind: ProblemKind,
+  facts?: ProblemFacts,
+): MaybePromise<Answer> {
+  return chain(problem(settings, kind, facts), (answer) => {
+    const cors = corsLines(settings, ask);
+    return cors.length === 0 ? answer : { ...answer, headers: [...answer.headers, ...cors] };
+  });
 }
 
 /** What a duplicate is told. */
-export function answerDuplicate(settings: Settings, ask: Ask, key: string, decision: DuplicateDecision): Answer {
+export function answerDuplicate(
+  settings: Settings,
+  ask: AskHead,
+  key: string,
+  decision: DuplicateDecision,
+): MaybePromise<Answer> {
   switch (decision.kind) {
     case 'replay':
       return replay(settings, ask, key, decision.outcome);
@@ -49,7 +74,7 @@ export function echoLines(settings: Settings, key: string): readonly HeaderLine[
   return retentionMs === null ? [echo] : [echo, [retentionHeaderName, String(Math.floor(retentionMs / 1000))]];
 }
 
-function replay(settings: Settings, ask: Ask, key: string, outcome: Outcome): Answer {
+function replay(settings: Settings, ask: AskHead, key: string, outcome: Outcome): MaybePromise<Answer> {
   // A record that a function or another library wrote under this key is no HTTP answer.
   if (outcome.kind === 'value' || outcome.kind === 'failure' || outcome.status === null)
     return refuse(settings, ask, 'outcome-not-kept');

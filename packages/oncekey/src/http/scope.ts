@@ -4,7 +4,8 @@
  */
 import type { ScopeAnswer } from './seam.ts';
 
-const publicScope: readonly string[] = [];
+/** What `'public'` stands for. */
+export const publicScope: readonly string[] = [];
 
 /** The scope's parts, trimmed; null when there is none and `noScope` refuses that. An empty list is the public scope. */
 export function scopeOf(answer: ScopeAnswer, noScope: 'reject' | 'public'): readonly string[] | null {

@@ -16,20 +16,24 @@ export type AskBody =
 /** What a scope function may answer: parts of the scope; an empty list is the public scope; null, undefined or a blank part is none. */
 export type ScopeAnswer = string | readonly (string | null | undefined)[] | null | undefined;
 
-/** One request, in the protocol's terms. */
-export interface Ask {
+/** One request but for its body, in the protocol's terms. */
+export interface AskHead {
   /** In upper case. */
   readonly method: string;
   /** Origin-form: path and query as received. */
   readonly target: string;
   /** One entry a header line; `name` in lower case. Empty when absent. */
   headerLines(name: string): readonly string[];
-  /** Called at most once, and only for a keyed request. Rejects when the client vanished half way. */
-  body(limitBytes: number): MaybePromise<AskBody>;
   /** Who the key belongs to; called only for a keyed request. */
   scope(): MaybePromise<ScopeAnswer>;
   /** Keeps the runtime alive for work that goes on after the answer (workers). */
   readonly waitUntil?: (work: Promise<unknown>) => void;
+}
+
+/** One request, in the protocol's terms. */
+export interface Ask extends AskHead {
+  /** Called at most once, and only for a keyed request. Rejects when the client vanished half way. */
+  body(limitBytes: number): MaybePromise<AskBody>;
 }
 
 /** A whole answer; Content-Length is among the headers where the status may have a body. */
@@ -57,7 +61,7 @@ export interface Tape {
   /** The handler threw. `send`: nothing to add, let the framework answer as it would (its answer is not taped). */
   fail(error: unknown, sent: boolean): MaybePromise<Send>;
   /** The answer broke off half way, by the client's or the server's doing: what it was will not be known. */
-  cut(): MaybePromise<void>;
+  cut(): MaybePromise<unknown>;
 }
 
 /** Changes to the live answer's head, made before it is sent. */
@@ -76,8 +80,18 @@ export type Begun =
   /** Run the handler inside `withWork(ownership, …)` and tape its answer. */
   | { readonly kind: 'run'; readonly ownership: Ownership; readonly tape: Tape; readonly edit: HeadEdit };
 
+/** A request with a key, whose body decides the rest. */
+export interface Keyed {
+  readonly kind: 'keyed';
+  readonly limitBytes: number;
+  /** Called once. */
+  read(body: AskBody): MaybePromise<Begun>;
+}
+
 /** The HTTP protocol over one store. */
 export interface Protocol {
   begin(ask: Ask): MaybePromise<Begun>;
+  /** The same for who reads the body himself: without a promise in between, where the store makes none. */
+  open(ask: AskHead): MaybePromise<Begun | Keyed>;
   close(): Promise<void>;
 }

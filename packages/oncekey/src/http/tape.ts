@@ -1,13 +1,14 @@
 /**
  * Records one live answer and decides what becomes of it (rules 7 and 12–14): stored,
  * released or a tombstone, before the entry may send the end of it (I5). A stale owner
- * never finishes its answer (I3, rule 9). It holds at most `maxResponseBytes`.
+ * never finishes its answer (I3, rule 9). It holds at most `maxResponseBytes`. Observing, it
+ * records what enforcing would have stored, and what becomes of that is heard in events.
  */
 import type { DuplicateDecision, Ownership } from '../core/engine.ts';
 import { chain, isPromise, type MaybePromise } from '../core/maybe.ts';
 import type { HeaderLine, NotKeptReason, Outcome } from '../core/outcome.ts';
 import { keptLines } from './headers.ts';
-import type { Answer, Send, Tape } from './seam.ts';
+import type { Answer, AskHead, Send, Tape } from './seam.ts';
 import type { Settings } from './settings.ts';
 
 /** What a tape needs to know of its request. */
@@ -16,10 +17,10 @@ export interface TapeAsk {
   readonly ownership: Ownership;
   /** What a duplicate would be told now. */
   duplicate(): MaybePromise<DuplicateDecision>;
-  answerDuplicate(decision: DuplicateDecision): Answer;
+  answerDuplicate(decision: DuplicateDecision): MaybePromise<Answer>;
   /** The answer that stands for a thrown error. */
-  failed(): Answer;
-  readonly waitUntil: ((work: Promise<unknown>) => void) | undefined;
+  failed(): MaybePromise<Answer>;
+  readonly ask: Pick<AskHead, 'waitUntil'>;
 }
 
 const noBytes = new Uint8Array(0);
@@ -51,25 +52,29 @@ export class AnswerTape implements Tape {
   }
 
   end(sent: boolean): MaybePromise<Send> {
-    const { ownership } = this.#ask;
-    if (ownership.released || !isStored(this.#ask.settings, this.#status)) return this.#giveBack(sent);
-    return this.#complete(this.#outcome(), sent, 'send');
+    const { ownership, settings } = this.#ask;
+    const given = ownership.released || !isStored(settings, this.#status);
+    return this.#told(given ? this.#giveBack(sent) : this.#complete(this.#outcome(), sent, 'send'));
   }
 
   fail(error: unknown, sent: boolean): MaybePromise<Send> {
+    return this.#told(this.#fail(error, sent));
+  }
+
+  #fail(error: unknown, sent: boolean): MaybePromise<Send> {
     const { settings, ownership } = this.#ask;
     if (ownership.released || settings.serverErrors === 'release') return this.#giveBack(sent);
     settings.onWorkError(error);
     if (sent) return chain(this.#complete(notKept('cut'), true, 'break'), () => 'break');
-    const answer = this.#ask.failed();
-    const outcome: Outcome = { kind: 'answer', ...answer, headers: keptLines(answer.headers, settings.replayName) };
-    return this.#complete(outcome, false, { instead: answer });
+    return chain(this.#ask.failed(), (answer) => {
+      const outcome: Outcome = { kind: 'answer', ...answer, headers: keptLines(answer.headers, settings.replayName) };
+      return this.#complete(outcome, false, { instead: answer });
+    });
   }
 
-  cut(): MaybePromise<void> {
+  cut(): MaybePromise<unknown> {
     const { ownership } = this.#ask;
-    const done = ownership.released ? ownership.giveBack() : ownership.complete(notKept('cut'));
-    return this.#keepAlive(chain<unknown, void>(done, () => undefined));
+    return this.#keepAlive<unknown>(ownership.released ? ownership.giveBack() : ownership.complete(notKept('cut')));
   }
 
   #complete(outcome: Outcome, sent: boolean, whenStored: Send): MaybePromise<Send> {
@@ -93,7 +98,8 @@ export class AnswerTape implements Tape {
 
   #stale(sent: boolean): MaybePromise<Send> {
     if (sent) return 'break';
-    return chain(this.#ask.duplicate(), (decision) => ({ instead: this.#ask.answerDuplicate(decision) }));
+    const told = chain(this.#ask.duplicate(), (decision) => this.#ask.answerDuplicate(decision));
+    return chain(told, (instead) => ({ instead }));
   }
 
   #outcome(): Outcome {
@@ -120,8 +126,13 @@ export class AnswerTape implements Tape {
     this.#chunks = [];
   }
 
+  /** Observing holds nothing back and changes no answer. The engine tells failures as values: none is lost with its promise. */
+  #told(send: MaybePromise<Send>): MaybePromise<Send> {
+    return this.#ask.settings.mode === 'observe' ? 'send' : send;
+  }
+
   #keepAlive<T>(work: MaybePromise<T>): MaybePromise<T> {
-    if (isPromise(work)) this.#ask.waitUntil?.(work);
+    if (isPromise(work)) this.#ask.ask.waitUntil?.(work);
     return work;
   }
 }

@@ -6,7 +6,7 @@
  */
 import { randomInt, randomUUID } from 'node:crypto';
 import { type Bound, bindTo, claimIn, RolledBack, type Told, Unanswered, underWay } from '../atomic/claim.ts';
-import { committedBy } from '../atomic/commit.ts';
+import { committedBy, isHeldIn } from '../atomic/commit.ts';
 import type { AtomicDatabase } from '../atomic/database.ts';
 import { TransactionWork } from '../atomic/work.ts';
 import type { Clock } from '../core/clock.ts';
@@ -16,8 +16,9 @@ import type { ValueOutcome } from '../core/outcome.ts';
 import { pause } from '../core/guard.ts';
 import type { RecordId, Store, StoredRecord } from '../core/store.ts';
 import { withWork } from '../core/work.ts';
-import type { RunResult } from './once.ts';
-import type { Choices } from './options.ts';
+import { intentOf } from './intent.ts';
+import type { OperationCall, RunResult } from './once.ts';
+import { choose, type Choices } from './options.ts';
 import { factsOf } from './record.ts';
 import { replayed, valueOf, valueOutcome } from './result.ts';
 
@@ -29,8 +30,13 @@ export interface AtomicParts {
   readonly store: Store;
   readonly engine: Engine;
   readonly clock: Clock;
+  readonly choices: Choices;
   /** Records whose transaction is under way in this process: a duplicate of one needs no connection to be told so. */
   readonly running: Set<RecordId>;
+  /** The check that is under way; null once it has been passed. */
+  checked: Promise<void> | null | undefined;
+  /** Asks the store whether it can serve. */
+  check(): Promise<void>;
   /** Reads the record outside of any transaction. */
   read(id: RecordId): Promise<StoredRecord | undefined>;
 }
@@ -39,11 +45,13 @@ export interface AtomicParts {
 export async function runAtomic<Tx, T>(
   parts: AtomicParts,
   db: AtomicDatabase<Tx>,
-  intent: Intent,
-  choices: Choices,
+  call: OperationCall,
   act: (tx: Tx) => T | Promise<T>,
 ): Promise<RunResult<T>> {
   const { clock } = parts;
+  const choices = choose(call, parts.choices);
+  const intent = intentOf(call, choices);
+  if (parts.checked !== null) await checkOnce(parts);
   const untilMs = clock.monotonicMs() + (choices.inProgress === 'wait' ? choices.waitMs : 0);
   for (let conflicts = 0; ;) {
     // One after the other: each is a whole transaction.
@@ -58,6 +66,18 @@ export async function runAtomic<Tx, T>(
       }
     } else if (++conflicts >= maxTries) throw tried.error;
     await pause(clock, randomInt(2, 10 * (conflicts + 1)));
+  }
+}
+
+// A missing table is told by name, and not from inside a transaction.
+async function checkOnce(parts: AtomicParts): Promise<void> {
+  parts.checked ??= parts.check();
+  try {
+    await parts.checked;
+    parts.checked = null;
+  } catch (error) {
+    parts.checked = undefined;
+    throw error;
   }
 }
 
@@ -77,21 +97,22 @@ async function once<Tx, T>(
   if (parts.running.has(id)) return { kind: 'told', told: underWay };
   const token = randomUUID();
   const ending: Ending = {};
-  let result: RunResult<T> | undefined;
+  let running: Promise<RunResult<T>> | undefined;
   parts.running.add(id);
   try {
-    await db.transaction(async (tx, execute) => {
-      result = await within(bindTo(parts.store, execute), intent, choices, token, tx, act, ending);
-    }, 'by executing');
-    if (result !== undefined) return { kind: 'done', result };
+    await db.transaction(
+      (tx, execute) => (running = within(bindTo(parts.store, execute), intent, choices, token, tx, act, ending)),
+      'by executing',
+    );
+    if (running !== undefined) return { kind: 'done', result: await running };
     throw new TypeError('atomic: the database resolved its transaction without running it; check the adapter');
   } catch (error) {
     if (error instanceof RolledBack) return { kind: 'told', told: error.told };
     if (db.isConflict(error)) return { kind: 'conflict', error };
-    const { stored } = ending;
-    // The work had ended, so it is the commit that failed, or only its reply.
-    const isCommits = result !== undefined || error instanceof Unanswered;
-    if (isCommits && stored !== undefined) return resolveCommit(parts, intent, token, stored, error);
+    const { stored, isOver = false } = ending;
+    // All was stored, so it is the commit that failed, or only its reply.
+    if ((isOver || error instanceof Unanswered) && stored !== undefined)
+      return resolveCommit(parts, db, intent, token, stored, error);
     throw error;
   } finally {
     parts.running.delete(id);
@@ -107,6 +128,8 @@ interface Stored {
 /** Filled in once the work has ended. */
 interface Ending {
   stored?: Stored;
+  /** Whether nothing but the commit was left. */
+  isOver?: boolean;
 }
 
 /** Runs `act` and stores its result through `bound`; whether it lasts is up to the transaction. */
@@ -125,6 +148,7 @@ export async function within<Tx, T>(
   ending.stored = { attempt, outcome };
   const stored = await bound.complete({ id: intent.id, token, outcome, retentionMs: intent.policy.retentionMs });
   if (stored.kind === 'lost') throw new RolledBack(underWay);
+  ending.isOver = true;
   return executed(intent, ending.stored, stored.completedAtMs);
 }
 
@@ -133,17 +157,18 @@ function executed<T>({ id }: Intent, { attempt, outcome }: Stored, completedAtMs
 }
 
 /** The commit's reply was lost: what the record says is what happened. */
-async function resolveCommit<T>(
-  { clock, read }: AtomicParts,
+async function resolveCommit<Tx, T>(
+  { clock, store, read }: AtomicParts,
+  db: AtomicDatabase<Tx>,
   intent: Intent,
   token: string,
   stored: Stored,
   error: unknown,
 ): Promise<Tried<T>> {
   try {
-    const record = await committedBy(clock, token, () => read(intent.id));
-    // Not there: it was rolled back, or the server has not ended it yet. Running again finds out: the lock that it
-    // holds until then stands in the way.
+    const witness = { read: () => read(intent.id), isHeld: () => isHeldIn(db, store, intent) };
+    const record = await committedBy(clock, token, witness);
+    // It was rolled back.
     if (record === undefined) return { kind: 'conflict', error };
     return { kind: 'done', result: executed(intent, stored, record.completedAtMs) };
   } catch (unread) {

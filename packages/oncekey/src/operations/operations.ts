@@ -9,11 +9,11 @@ import { IdempotencyError } from '../core/errors.ts';
 import { createGuard, defaultStoreTimeoutMs, StoreFailure, type Guard } from '../core/guard.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
 import type { MaybePromise } from '../core/maybe.ts';
-import type { Outcome, ValueOutcome } from '../core/outcome.ts';
+import type { ValueOutcome } from '../core/outcome.ts';
 import type { CompleteAnswer, EraseAnswer, Executor, ResolveAnswer, Store, SweepAnswer } from '../core/store.ts';
 import { ownedHere, withWork, type Work } from '../core/work.ts';
 import { randomUUID } from 'node:crypto';
-import { runAtomic, within } from './atomic.ts';
+import { type AtomicParts, runAtomic, within } from './atomic.ts';
 
 import { identify, intentOf } from './intent.ts';
 import { soundName } from './names.ts';
@@ -25,14 +25,13 @@ import type {
   Once,
   OperationCall,
   OperationName,
-  OutcomeWords,
   ResolveCall,
   RunResult,
 } from './once.ts';
 import { choose, type Choices, type OnceOptions } from './options.ts';
 import { factsOf, operationRecord, type OperationRecord, type OutcomeFacts } from './record.ts';
 import { refusal } from './refusal.ts';
-import { replayed, unrecorded, valueOf, valueOutcome } from './result.ts';
+import { outcomeFor, replayed, unrecorded, valueOf, valueOutcome } from './result.ts';
 import { unownedWork } from './unowned.ts';
 
 /** See `Once`. */
@@ -41,9 +40,8 @@ export class Operations implements Once {
   readonly #engine: Engine;
   readonly #guard: Guard;
   readonly #clock: Clock;
-  readonly #running = new Set<string>();
-  #checked: Promise<void> | undefined;
   readonly #choices: Choices;
+  readonly #atomic: AtomicParts;
   readonly #onEvent: OnceOptions['onEvent'];
 
   constructor(options: OnceOptions) {
@@ -55,6 +53,16 @@ export class Operations implements Once {
     this.#clock = options.clock ?? systemClock;
     this.#guard = createGuard(this.#clock, options.storeTimeoutMs ?? defaultStoreTimeoutMs);
     this.#onEvent = options.onEvent;
+    this.#atomic = {
+      store: this.#store,
+      engine: this.#engine,
+      clock: this.#clock,
+      choices: this.#choices,
+      running: new Set(),
+      checked: undefined,
+      check: () => this.#ask('check', () => this.#store.check?.()),
+      read: (id) => this.#ask('read', () => this.#store.read(id)),
+    };
   }
 
   async run<T>(call: OperationCall, act: (work: Work) => T | Promise<T>): Promise<RunResult<T>> {
@@ -64,26 +72,14 @@ export class Operations implements Once {
     // Nested use with the same key is the same work, not a duplicate of it (rule 16).
     if (outer !== undefined) return unrecorded(intent, outer, await act(outer));
     const decision = await this.#engine.begin(intent);
-    if (decision.kind === 'run') return this.#execute(decision.ownership, intent, choices, act);
+    // Awaited here: to hand a promise on from an async function takes three more turns of the queue.
+    if (decision.kind === 'run') return await this.#execute(decision.ownership, intent, choices, act);
     if (decision.kind === 'store-down' && choices.storeDown === 'pass') return this.#unprotected(intent, act);
     return replayed(intent, decision);
   }
 
-  async atomic<Tx, T>(
-    db: AtomicDatabase<Tx>,
-    call: OperationCall,
-    act: (tx: Tx) => T | Promise<T>,
-  ): Promise<RunResult<T>> {
-    const choices = choose(call, this.#choices);
-    const read = (id: string) => this.#ask('read', () => this.#store.read(id));
-    // Once: a missing table is told by name, and not from inside a transaction.
-    this.#checked ??= this.#ask('check', () => this.#store.check?.());
-    await this.#checked.catch((error: unknown) => {
-      this.#checked = undefined;
-      throw error;
-    });
-    const parts = { store: this.#store, engine: this.#engine, clock: this.#clock, running: this.#running, read };
-    return runAtomic(parts, db, intentOf(call, choices), choices, act);
+  atomic<Tx, T>(db: AtomicDatabase<Tx>, call: OperationCall, act: (tx: Tx) => T | Promise<T>): Promise<RunResult<T>> {
+    return runAtomic(this.#atomic, db, call, act);
   }
 
   async within<T>(execute: Executor, call: OperationCall, act: () => T | Promise<T>): Promise<RunResult<T>> {
@@ -204,9 +200,11 @@ export class Operations implements Once {
       await ownership.giveBack();
       return unrecorded(intent, ownership.work, value);
     }
-    const outcome = await this.#encode(ownership, choices, value, {});
-    const record = await this.#settle(ownership, choices, outcome);
-    return { status: 'executed', value: valueOf(outcome) as T, record };
+    const made = outcomeFor(value, {}, choices.maxOutcomeBytes);
+    const settled = await ownership.complete(made.outcome);
+    if ('error' in made) throw made.error;
+    const record = settledFacts(ownership, settled, choices, made.outcome);
+    return { status: 'executed', value: valueOf(made.outcome) as T, record };
   }
 
   /** What a throw leaves behind. The caller gets the error itself, whatever becomes of the record. */
@@ -219,25 +217,6 @@ export class Operations implements Once {
     await ownership.complete({ kind: 'failure', name, message });
   }
 
-  /** The outcome of a value. What cannot be stored leaves a tombstone, because the effect exists, and is thrown. */
-  async #encode(ownership: Ownership, choices: Choices, value: unknown, words: OutcomeWords): Promise<ValueOutcome> {
-    try {
-      return valueOutcome(value, words, choices.maxOutcomeBytes);
-    } catch (error) {
-      const reason = IdempotencyError.is(error, 'outcome_too_large') ? 'oversize' : 'unserializable';
-      await ownership.complete({ kind: 'not-kept', reason, status: null, headers: [] });
-      throw error;
-    }
-  }
-
-  async #settle(ownership: Ownership, choices: Choices, outcome: Outcome): Promise<OutcomeFacts> {
-    const { id, attempt } = ownership;
-    const settled = await ownership.complete(outcome);
-    if (settled === 'lost') throw leaseLost(attempt);
-    if (settled === 'unrecorded' && choices.unrecorded === 'break') throw unstored();
-    return factsOf(id, attempt, settled === 'stored' ? ownership.completedAtMs : null, outcome);
-  }
-
   #granted(ownership: Ownership, choices: Choices): Claimed {
     const { attempt, token, work } = ownership;
     return {
@@ -245,12 +224,12 @@ export class Operations implements Once {
       attempt,
       token,
       work,
-      complete: async (value, words = {}) =>
-        this.#settle(
-          ownership,
-          { ...choices, unrecorded: 'break' },
-          await this.#encode(ownership, choices, value, words),
-        ),
+      complete: async (value, words = {}) => {
+        const made = outcomeFor(value, words, choices.maxOutcomeBytes);
+        const settled = await ownership.complete(made.outcome);
+        if ('error' in made) throw made.error;
+        return settledFacts(ownership, settled, { unrecorded: 'break' }, made.outcome);
+      },
       release: async () => {
         const released = await ownership.giveBack();
         if (released === 'lost') throw leaseLost(attempt);
@@ -285,6 +264,18 @@ export class Operations implements Once {
     if (store[method] === undefined) throw new TypeError(`the ${store.name} store has no ${method}`);
     return { store: store as Store & Required<Pick<Store, M>> };
   }
+}
+
+/** The facts of what was stored, or why nothing was. */
+function settledFacts(
+  { id, attempt, completedAtMs }: Ownership,
+  settled: 'stored' | 'lost' | 'unrecorded',
+  { unrecorded: onSilence }: Pick<Choices, 'unrecorded'>,
+  outcome: ValueOutcome,
+): OutcomeFacts {
+  if (settled === 'lost') throw leaseLost(attempt);
+  if (settled === 'unrecorded' && onSilence === 'break') throw unstored();
+  return factsOf(id, attempt, settled === 'stored' ? completedAtMs : null, outcome);
 }
 
 function leaseLost(attempt: number): IdempotencyError {

@@ -51,6 +51,8 @@ const defaults: Choices = {
   maxOutcomeBytes: 1_048_576,
 };
 
+const names = Object.keys(defaults) as (keyof Choices)[];
+
 const words: { readonly [K in keyof Choices]?: readonly string[] } = {
   inProgress: ['reject', 'wait'],
   abandoned: ['rerun', 'hold'],
@@ -68,14 +70,14 @@ const least: { readonly [K in keyof Choices]?: number } = {
 
 /** The choices given, over `base`. Throws TypeError naming the option that is wrong. */
 export function choose(given: Partial<Choices>, base: Choices = defaults): Choices {
-  const chosen: Record<string, unknown> = { ...base };
-  for (const name of Object.keys(defaults) as (keyof Choices)[]) {
+  let chosen: Record<string, unknown> | undefined;
+  for (const name of names) {
     const value = given[name];
     if (value === undefined) continue;
     check(name, value);
-    chosen[name] = value;
+    (chosen ??= { ...base })[name] = value;
   }
-  return chosen as unknown as Choices;
+  return chosen === undefined ? base : (chosen as unknown as Choices);
 }
 
 function check(name: keyof Choices, value: unknown): void {

@@ -3,7 +3,8 @@
  * what was stored.
  */
 import type { Decision, Intent } from '../core/engine.ts';
-import type { Outcome, ValueOutcome } from '../core/outcome.ts';
+import { IdempotencyError } from '../core/errors.ts';
+import type { NotKeptOutcome, Outcome, ValueOutcome } from '../core/outcome.ts';
 import { decodeValue, encodeValue } from '../core/value.ts';
 import type { Work } from '../core/work.ts';
 import type { OutcomeWords, RunResult } from './once.ts';
@@ -14,6 +15,20 @@ import { refusal } from './refusal.ts';
 export function valueOutcome(value: unknown, words: OutcomeWords, limitBytes: number): ValueOutcome {
   const body = encodeValue(value, limitBytes);
   return { kind: 'value', body, label: words.kind ?? null, refs: words.refs ?? [], details: words.details ?? null };
+}
+
+/** The outcome of a value; what cannot be kept leaves a tombstone, because the effect exists, and an error to throw. */
+export function outcomeFor(
+  value: unknown,
+  words: OutcomeWords,
+  limitBytes: number,
+): { readonly outcome: ValueOutcome } | { readonly outcome: NotKeptOutcome; readonly error: unknown } {
+  try {
+    return { outcome: valueOutcome(value, words, limitBytes) };
+  } catch (error) {
+    const reason = IdempotencyError.is(error, 'outcome_too_large') ? 'oversize' : 'unserializable';
+    return { outcome: { kind: 'not-kept', reason, status: null, headers: [] }, error };
+  }
 }
 
 /** The value of an outcome; an HTTP answer that was stored under the same key is given as it is. */

@@ -4,7 +4,7 @@
  * answer it is given; none knows a status or a header. No framework is imported.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { toResponse } from '../http/fetch-pump.ts';
+import { toResponse } from '../http/fetch-answer.ts';
 import { FetchAsk } from '../http/fetch-request.ts';
 import { NodeAsk } from '../http/node-request.ts';
 import { sendAnswer } from '../http/node-send.ts';

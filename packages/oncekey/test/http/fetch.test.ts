@@ -2,7 +2,9 @@
  * The fetch entry: whole and streamed bodies, clients that cancel, thrown errors,
  * repeated Set-Cookie, bodies that the handler still can read.
  */
-import { describe, expect, it } from 'vitest';
+import { createAdaptorServer } from '@hono/node-server';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Store } from '../../src/core/store.ts';
 import { currentWork } from '../../src/core/work.ts';
 import { idempotency, type FetchHandler } from '../../src/http/fetch.ts';
@@ -125,9 +127,30 @@ describe('the handler', () => {
           }),
         ),
     );
-    await expect((await served.ask()).arrayBuffer()).rejects.toThrow('broke');
+    await expect(served.ask().then((answer) => answer.arrayBuffer())).rejects.toThrow('broke');
     expect(await (await served.ask()).json()).toMatchObject({ code: 'idempotency_outcome_not_kept' });
     expect(served.runs()).toBe(1);
+  });
+});
+
+describe('on the Node server of Hono', () => {
+  it('reads below the Request, which the handler gets unread, and lets a connection go on after a replay', async () => {
+    const entry = idempotency({ store: memory(), scope: 'public', maxRequestBytes: 1000 });
+    const handler: FetchHandler = async (request) => Response.json([await request.json(), request.bodyUsed]);
+    const server = createAdaptorServer({ fetch: (request) => entry(request, handler) });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/orders`;
+    const ask = async (n: unknown): Promise<unknown[]> => {
+      const answer = await fetch(url, { method: 'POST', body: JSON.stringify(n), headers: { 'Idempotency-Key': 'k' } });
+      return [answer.status, answer.headers.get('idempotent-replayed'), await answer.text()];
+    };
+    expect(await ask(1)).toEqual([200, null, '[1,true]']);
+    expect(await ask(1)).toEqual([200, 'true', '[1,true]']);
+    expect(await ask(1)).toEqual([200, 'true', '[1,true]']);
+    expect((await ask(2))[0]).toBe(422);
+    expect((await ask('x'.repeat(2000)))[0]).toBe(413);
+    expect((await ask(1))[0]).toBe(200);
   });
 });
 

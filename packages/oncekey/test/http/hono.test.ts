@@ -126,6 +126,83 @@ describe('others', () => {
     expect(JSON.parse(answer.body.toString())).toEqual({ a: '1', b: 'é' });
   });
 
+  it('get the raw request unread from the Node server, and its connections for the next one', async () => {
+    const app = new Hono();
+    app.use(protect());
+    app.post(
+      '/orders',
+      async ({ req }) => new Response(`${req.raw.bodyUsed} ${await new Response(req.raw.body).text()}`),
+    );
+    const url = `http://127.0.0.1:${await listen(app)}/orders`;
+    const ask = async (): Promise<[string, string | null]> => {
+      const body = new Blob(['{"n":1}', ' '.repeat(100_000)]).stream();
+      const init = { method: 'POST', body, duplex: 'half' as const, headers: { 'Idempotency-Key': 'k' } };
+      const answer = await fetch(url, init);
+      return [(await answer.text()).trim(), answer.headers.get('idempotent-replayed')];
+    };
+    expect(await ask()).toEqual(['false {"n":1}', null]);
+    for (let again = 0; again < 3; again++) expect(await ask()).toEqual(['false {"n":1}', 'true']);
+  });
+
+  it.each([
+    ['no text', [0x22, 0xff, 0xc3, 0x28, 0x22]],
+    ['text behind a byte order mark', [0xef, 0xbb, 0xbf, 0x7b, 0x7d]],
+    ['text', [0xc3, 0xa9, 0xef, 0xbf, 0xbd]],
+  ])('get the very bytes from Hono: %s', async (_, bytes) => {
+    const app = new Hono();
+    app.use(protect());
+    app.post(
+      '/orders',
+      async ({ req }) => new Response(`${Buffer.from(await req.arrayBuffer()).toString('hex')} ${await req.text()}`),
+    );
+    const url = `http://127.0.0.1:${await listen(app)}/orders`;
+    const body = Uint8Array.from(bytes);
+    const expected = `${Buffer.from(body).toString('hex')} ${new TextDecoder().decode(body)}`;
+    for (const key of ['k', 'other', 'k']) {
+      const answer = await fetch(url, { method: 'POST', body, headers: { 'Idempotency-Key': key } });
+      expect(await answer.text()).toBe(expected);
+    }
+  });
+
+  it('may read the body after a replay', async () => {
+    const app = new Hono();
+    const read: string[] = [];
+    app.use(async ({ req }, next) => {
+      await next();
+      read.push(await req.text(), Buffer.from(await req.arrayBuffer()).toString());
+    });
+    app.use(protect());
+    app.post('/orders', (context) => context.json(1));
+    const port = await listen(app);
+    expect([(await send(port, order)).status, (await send(port, order)).status]).toEqual([200, 200]);
+    expect(read).toEqual(['{"n":1}', '{"n":1}', '{"n":1}', '{"n":1}']);
+  });
+
+  it('may have begun to read the body of the Node server before, in any form', async () => {
+    for (const begin of [
+      ({ req }: Context) => void req.text(),
+      ({ req }: Context) => req.raw.body,
+      ({ req }: Context) => void req.raw.clone(),
+      async ({ req }: Context) => (req.raw = new Request(req.raw, { headers: { 'Idempotency-Key': 'k' } })),
+    ]) {
+      const app = new Hono();
+      app.use(async (context, next) => {
+        await begin(context);
+        await next();
+      });
+      app.use(protect());
+      app.post('/orders', async ({ req }) => new Response(await req.text()));
+      const port = await listen(app);
+      const replies = [
+        await send(port, order),
+        await send(port, order),
+        await send(port, { ...order, body: '{"n":2}' }),
+      ];
+      expect(replies.map(({ status }) => status)).toEqual([200, 200, 422]);
+      expect(replies[1]?.body.toString()).toBe('{"n":1}');
+    }
+  });
+
   it('keep their headers on first answers, replays and refusals', async () => {
     const app = new Hono();
     app.use(cors({ origin: 'https://shop.example', exposeHeaders: ['Idempotent-Replayed', 'Retry-After'] }));
