@@ -2,8 +2,8 @@
  * The PostgreSQL store's claim and complete, and its replays, beside the statements that a
  * careful engineer writes by hand, on a server of its own that syncs what it acknowledges.
  * Both begin with empty tables that nobody analysed. Beside them the same two statements by
- * `pgbench -M prepared` where it is installed. At length: whether the rate holds up to a
- * million records, and what the operators' indexes cost.
+ * `pgbench -M prepared` where it is installed. Whether ratios hold up to a million records is
+ * told by `growth`, what the operators' indexes cost by `indexes`.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -30,7 +30,6 @@ const loads = [
   { task: 'replays', concurrency: 1, goal: null },
   { task: 'replays', concurrency: 256, goal: 15 },
 ];
-const grownRecords = 1_000_000;
 
 /**
  * @param {boolean} quick
@@ -44,7 +43,6 @@ export async function postgres(quick) {
     try {
       const figures = await compare(library, hand, quick);
       figures.push(...pgbench(server.url, figures, quick));
-      if (!quick) figures.push(await growth(library), ...(await indexCost(library)));
       return figures;
     } finally {
       library.end();
@@ -119,63 +117,6 @@ function figuresOf({ task, concurrency, goal }, rates, measured, rounds) {
     latency('p50Ms'),
     latency('p99Ms'),
   ];
-}
-
-/**
- * The slowest stretch against the first, from an empty table on.
- * @param {Child} library
- * @returns {Promise<Figure>}
- */
-async function growth(library) {
-  await library.ask({ task: 'open' });
-  /** @type {number[]} */
-  const rates = [];
-  for (let records = 0; records < grownRecords;) {
-    /** @type {Measured} */
-    const { count, elapsedMs } = await library.ask({ task: 'pairs', concurrency: 64, durationMs: 5000 });
-    records += count;
-    rates.push((count / elapsedMs) * 1000);
-  }
-  const first = rates[0] ?? Number.NaN;
-  const { median, min, max } = spreadOf(rates.map((rate) => rate / first));
-  return {
-    name: 'postgres',
-    metric: 'pairs at 64 up to a million records',
-    ratio: median,
-    min,
-    max,
-    rounds: rates.length,
-    baseline: 'first 5 s',
-    rate: spreadOf(rates).median,
-    baselineRate: first,
-    goal: 0.8,
-    better: 'higher',
-  };
-}
-
-/**
- * @param {Child} library
- * @returns {Promise<Figure[]>}
- */
-async function indexCost(library) {
-  /** @type {Map<string, number[]>} */
-  const rates = new Map([
-    ['with', []],
-    ['without', []],
-  ]);
-  const rounds = 5;
-  for (let round = 0; round < rounds; round += 1) {
-    for (const [which, list] of rates) {
-      await library.ask({ task: 'open', operators: which === 'with' });
-      const { count, elapsedMs } = await library.ask({ task: 'pairs', concurrency: 64, durationMs: 2000 });
-      list.push((count / elapsedMs) * 1000);
-    }
-  }
-  const { median, min, max } = ratioOf(rates, 'with', 'without');
-  const rate = spreadOf(rates.get('with') ?? []).median;
-  const baselineRate = spreadOf(rates.get('without') ?? []).median;
-  const metric = "pairs at 64 with operators' indexes";
-  return [{ name: 'postgres', metric, ratio: median, min, max, rounds, baseline: 'without', rate, baselineRate }];
 }
 
 const pgbenchScript = `\\set key random(1, 9000000000000000000)

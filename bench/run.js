@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- [NAME …] [--json] [--quick]`: measures ratios beside a baseline in the
  * same minutes, on standard output; progress goes to standard error. Figures are told, not
- * asserted: a missed goal does not change the exit code.
+ * asserted: a missed goal does not change the exit code. `--only PART` (repeatable) and
+ * `--records N` are for `growth` and `indexes`: a part of them, and how many records.
  */
 import { parseArgs } from 'node:util';
 
@@ -14,6 +15,7 @@ import { httpMemory } from './http-memory.js';
 import { httpPostgres } from './http-postgres.js';
 import { httpRedis } from './http-redis.js';
 import { httpTiered } from './http-tiered.js';
+import { indexes } from './indexes.js';
 import { jobs } from './jobs.js';
 import { mysql } from './mysql.js';
 import { peersRedis } from './peers-redis.js';
@@ -36,19 +38,36 @@ const benchmarks = new Map([
   ['jobs', jobs],
   ['postgres', postgres],
   ['growth', growth],
+  ['indexes', indexes],
 ]);
 
-const usage = `usage: npm run bench -- [NAME …] [--json] [--quick]\nnames: ${[...benchmarks.keys()].join(', ')}\n`;
+const options = /** @type {const} */ ({
+  json: { type: 'boolean' },
+  quick: { type: 'boolean' },
+  only: { type: 'string', multiple: true },
+  records: { type: 'string' },
+});
+const usage = `usage: npm run bench -- [NAME …] [--json] [--quick] [--only PART] [--records N]\nnames: ${[...benchmarks.keys()].join(', ')}\n`;
 
-/** @returns {{ names: readonly string[], json: boolean, quick: boolean } | string} What was asked for, or what is wrong with it. */
+/**
+ * @typedef {object} Asked
+ * @property {readonly string[]} names
+ * @property {boolean} json
+ * @property {boolean} quick
+ * @property {{ only?: readonly string[], records?: number }} part
+ */
+
+/** @returns {Asked | string} What was asked for, or what is wrong with it. */
 function askedFor() {
   try {
-    const options = { json: { type: 'boolean' }, quick: { type: 'boolean' } };
     const { values, positionals } = parseArgs({ options, allowPositionals: true });
     const unknown = positionals.filter((name) => !benchmarks.has(name));
     if (unknown.length > 0) return `no benchmark is named ${unknown.join(', ')}`;
     const names = positionals.length > 0 ? positionals : [...benchmarks.keys()];
-    return { names, json: values.json === true, quick: values.quick === true };
+    const records = values.records === undefined ? {} : { records: Number(values.records) };
+    if (values.records !== undefined && !(Number(values.records) > 0)) return '--records takes a number';
+    const part = { ...records, ...(values.only === undefined ? {} : { only: values.only }) };
+    return { names, json: values.json === true, quick: values.quick === true, part };
   } catch (error) {
     return /** @type {Error} */ (error).message;
   }
@@ -60,7 +79,7 @@ if (typeof asked === 'string') {
   process.exitCode = 2;
 } else {
   for (const name of asked.names) {
-    const figures = (await benchmarks.get(name)?.(asked.quick)) ?? [];
+    const figures = (await benchmarks.get(name)?.(asked.quick, asked.part)) ?? [];
     writeFigures(figures, asked.json);
   }
 }

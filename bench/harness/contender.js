@@ -3,7 +3,7 @@
  * completed ones, so many at a time and for so long, and tells how many, at what processor
  * time and how soon. The same for the library's stores and what is written by hand.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, randomInt, randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 
 /**
@@ -11,16 +11,21 @@ import { setTimeout } from 'node:timers/promises';
  * @property {() => Promise<void>} open Makes its tables anew.
  * @property {(key: string, token: string) => Promise<boolean>} claim Whether it was granted; false when told the outcome.
  * @property {(key: string, token: string, retentionMs?: number) => Promise<void>} complete Keeps it for a day unless told.
+ * @property {(key: string) => Promise<boolean>} [holds] Whether the record is read as it was completed.
  * @property {(limit: number) => Promise<{ removed: number, more: boolean }>} [sweep]
- * @property {(count: number, retentionMs?: number) => Promise<void>} [fill] Where the server can do it by itself.
+ * @property {() => Promise<() => Promise<number>>} [expiring] Where the server removes: begins; ends, and tells how many.
+ * @property {(keys: readonly string[]) => Promise<void>} [fill] Completes these, where the server can do it by itself.
+ * @property {(what: string) => Promise<void>} [list] Asks for a page of records.
+ * @property {() => Promise<void>} [settle] Has the server do what it put off while it was filled.
  *
  * @typedef {object} Ask
- * @property {'open' | 'fill' | 'pairs' | 'replays'} task
+ * @property {'open' | 'fill' | 'settle' | 'verify' | 'list' | 'pairs' | 'replays' | 'replays of any'} task
  * @property {number} concurrency
  * @property {number} durationMs Of pairs and replays.
  * @property {boolean} [sweeping] Whether expired records are removed meanwhile, as the gateway does it.
- * @property {number} [count] How many records to fill in, completed.
- * @property {number} [retentionMs] Of those.
+ * @property {number} [count] How many records to fill in, completed; or how many of those to verify.
+ * @property {number} [retentionMs] Of those filled in.
+ * @property {string} [what] To list.
  *
  * @typedef {object} Measured
  * @property {number} count
@@ -68,15 +73,26 @@ export function serve(contender) {
  */
 async function answerTo(ask, contender, load) {
   if (ask.task === 'open') await contender.open();
-  else if (ask.task === 'fill') await (contender.fill?.(ask.count ?? 0, ask.retentionMs) ?? load.fill(ask));
+  else if (ask.task === 'fill') await load.fill(ask);
+  else if (ask.task === 'settle') await contender.settle?.();
+  else if (ask.task === 'verify') await load.verify(ask.count ?? 0);
+  else if (ask.task === 'list') return timed(async () => contender.list?.(ask.what ?? ''));
   else return load.measure(ask);
   return {};
+}
+
+/** @param {() => Promise<void>} act */
+async function timed(act) {
+  const started = performance.now();
+  await act();
+  return { elapsedMs: performance.now() - started };
 }
 
 class Load {
   /** @type {Contender} */
   #contender;
   #next = 0;
+  #filled = 0;
   #isPrepared = false;
 
   /** @param {Contender} contender */
@@ -90,15 +106,19 @@ class Load {
    */
   async measure({ task, concurrency, durationMs, sweeping = false }) {
     if (task === 'replays') await this.#prepareReplays();
-    let isOver = false;
-    const swept = sweeping ? this.#sweepUntil(() => isOver) : undefined;
+    const act = {
+      pairs: () => this.#pair(`${process.pid}-${(this.#next += 1)}`),
+      replays: () => this.#replay(`replay-${(this.#next += 1) % replayedKeys}`),
+      'replays of any': () => this.#replay(this.#anyFilled()),
+    }[/** @type {'pairs'} */ (task)];
+    const stopSweeping = sweeping ? await this.#sweep() : undefined;
     /** @type {number[]} */
     const latencies = [];
     const cpuBefore = process.cpuUsage();
     const started = performance.now();
     const worker = async () => {
       for (let now = performance.now(); now - started < durationMs;) {
-        await (task === 'replays' ? this.#replay() : this.#pair(`${process.pid}-${(this.#next += 1)}`));
+        await act();
         const then = now;
         now = performance.now();
         latencies.push(now - then);
@@ -106,8 +126,7 @@ class Load {
     };
     await Promise.all(Array.from({ length: concurrency }, worker));
     const elapsedMs = performance.now() - started;
-    isOver = true;
-    const removed = await swept;
+    const removed = await stopSweeping?.();
     const { user, system } = process.cpuUsage(cpuBefore);
     latencies.sort((a, b) => a - b);
     const at = (/** @type {number} */ share) => latencies[Math.floor(latencies.length * share)] ?? Number.NaN;
@@ -116,30 +135,41 @@ class Load {
   }
 
   /**
-   * Completes `count` records.
+   * Completes `count` records more.
    * @param {Ask} ask
    */
   async fill({ count = 0, concurrency, retentionMs }) {
-    let left = count;
+    const keys = Array.from({ length: count }, () => `filled-${this.#filled++}`);
+    if (this.#contender.fill !== undefined) return this.#contender.fill(keys);
     const worker = async () => {
-      while (left-- > 0) await this.#pair(`${process.pid}-${(this.#next += 1)}`, retentionMs);
+      for (let key = keys.pop(); key !== undefined; key = keys.pop()) await this.#pair(key, retentionMs);
     };
     await Promise.all(Array.from({ length: concurrency }, worker));
   }
 
   /**
-   * @param {() => boolean} isOver
-   * @returns {Promise<number>} How many it removed.
+   * Reads and replays some of the records that were filled in.
+   * @param {number} count
    */
-  async #sweepUntil(isOver) {
-    const { sweep } = this.#contender;
-    if (sweep === undefined) throw new Error('this contender does not sweep');
-    for (let removed = 0; ;) {
-      const swept = await sweep(sweptAtOnce);
-      removed += swept.removed;
-      if (isOver() || !swept.more) return removed;
-      await setTimeout(sweepPauseMs);
+  async verify(count) {
+    for (let left = count; left > 0; left -= 1) {
+      const key = this.#anyFilled();
+      if ((await this.#contender.holds?.(key)) === false) throw new Error(`${key} is not read as it was completed`);
+      await this.#replay(key);
     }
+  }
+
+  /** Begins; what it answers ends it, and answers how many were removed. */
+  async #sweep() {
+    const { expiring, sweep } = this.#contender;
+    if (expiring !== undefined) return expiring();
+    if (sweep === undefined) throw new Error('this contender does not sweep');
+    let isOver = false;
+    const swept = sweepUntil(() => isOver, sweep);
+    return () => {
+      isOver = true;
+      return swept;
+    };
   }
 
   /**
@@ -152,10 +182,13 @@ class Load {
     await this.#contender.complete(key, token, retentionMs);
   }
 
-  async #replay() {
-    this.#next += 1;
-    const isGranted = await this.#contender.claim(`replay-${this.#next % replayedKeys}`, randomUUID());
-    if (isGranted) throw new Error('a completed key was granted');
+  /** @param {string} key */
+  async #replay(key) {
+    if (await this.#contender.claim(key, randomUUID())) throw new Error('a completed key was granted');
+  }
+
+  #anyFilled() {
+    return `filled-${randomInt(this.#filled)}`;
   }
 
   async #prepareReplays() {
@@ -166,6 +199,20 @@ class Load {
       for (let key = keys.pop(); key !== undefined; key = keys.pop()) await this.#pair(key);
     };
     await Promise.all(Array.from({ length: 64 }, worker));
+  }
+}
+
+/**
+ * @param {() => boolean} isOver
+ * @param {(limit: number) => Promise<{ removed: number, more: boolean }>} sweep
+ * @returns {Promise<number>} How many it removed.
+ */
+async function sweepUntil(isOver, sweep) {
+  for (let removed = 0; ;) {
+    const swept = await sweep(sweptAtOnce);
+    removed += swept.removed;
+    if (isOver() || !swept.more) return removed;
+    await setTimeout(sweepPauseMs);
   }
 }
 
@@ -195,6 +242,10 @@ export function contenderOf(store, makeTables) {
       const outcome = { kind: /** @type {const} */ ('answer'), status: 200, headers, body };
       const { kind } = await store.complete({ id: idOf(key), token, outcome, retentionMs });
       if (kind === 'lost') throw new Error('a completion was lost');
+    },
+    async holds(key) {
+      const record = await store.read(idOf(key));
+      return record?.state === 'completed' && record.outcome?.kind === 'answer' && body.equals(record.outcome.body);
     },
     async sweep(limit) {
       return store.sweep?.(limit) ?? { removed: 0, more: false };

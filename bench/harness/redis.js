@@ -21,15 +21,19 @@ const deadlineMs = 10_000;
 
 /**
  * Starts one; rejects when there is no redis-server or it does not answer.
+ * @param {Readonly<Record<string, string>>} [settings] More of redis.conf.
  * @returns {Promise<RedisServer>}
  */
-export async function startRedis() {
+export async function startRedis(settings = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'oncekey-bench-redis-'));
   const port = await freePort();
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
+  for (const [key, value] of Object.entries(settings)) args.push(`--${key}`, value);
   const child = spawn('redis-server', args, { stdio: 'ignore' });
   const died = once(child, 'exit');
   const client = new Redis({ port, lazyConnect: true, retryStrategy: null });
+  // Said again by the call that failed.
+  client.on('error', () => {});
   const end = async () => {
     client.disconnect();
     child.kill();

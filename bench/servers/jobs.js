@@ -1,6 +1,6 @@
 /**
  * A BullMQ worker of the benchmark of jobs: `bare`, or with the library and its Redis store. Asked for a number of
- * jobs, it fills its queue while the worker rests and tells how long the worker then took.
+ * jobs, it fills its queue while the worker rests and tells how long the worker then took, and how much of the processor.
  */
 import { scheduler } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -38,6 +38,7 @@ async function play(count) {
   await queue.addBulk(Array.from({ length: count }, () => ({ name: 'pay', data, opts: options })));
   done = 0;
   const started = performance.now();
+  const cpuBefore = process.cpuUsage();
   const all = new Promise((resolve) => {
     told = () => {
       if (done === count) resolve(undefined);
@@ -46,7 +47,9 @@ async function play(count) {
   worker.resume();
   if (!worker.isRunning()) worker.run().catch((error) => process.send?.({ error: error.message }));
   await all;
-  return { elapsedMs: performance.now() - started };
+  const elapsedMs = performance.now() - started;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return { elapsedMs, cpuUs: user + system };
 }
 
 process.on('message', (/** @type {{ count: number }} */ { count }) => {
