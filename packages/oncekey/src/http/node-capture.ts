@@ -122,7 +122,7 @@ export class Capture {
     this.#tapeChunk(piece);
     if (this.#begun && this.#bytesLeft === null && piece.chunk !== undefined) {
       this.#pass({ ...piece, callback: undefined });
-      this.#endPiece = { chunk: undefined, encoding: undefined, callback: piece.callback };
+      this.#endPiece = { ...piece, chunk: undefined };
     } else this.#endPiece = piece;
     this.#settle();
   }
@@ -162,12 +162,16 @@ export class Capture {
   /** The connection has gone while the handler is at work. */
   lostReader(): void {
     if (this.phase !== 'open') return;
+    const response = this.#response;
     // A source that was piped stops with its reader; whoever writes by himself goes on.
-    if (this.#begun && this.#response.listenerCount('unpipe') > 0) return this.cut();
-    this.#response.on('pipe', (source: { once(event: 'close', listener: () => void): unknown }) => {
+    if (this.#begun && response.listenerCount('unpipe') > 0) return this.cut();
+    response.on('pipe', (source: { once(event: 'close', listener: () => void): unknown }) => {
       source.once('close', () => this.cut());
     });
-    if (this.#begun) this.#watch();
+    if (!this.#begun) return;
+    // Who waits for room goes on, too: what is written from now on is only taped.
+    response.emit('drain');
+    this.#watch();
   }
 
   #watch(): void {
@@ -261,9 +265,9 @@ export class Capture {
     this.#begun = true;
     const given = this.#given;
     if (given === undefined) return;
-    const { statusCode } = this.#response;
-    const args: unknown[] = [statusCode, given.message, given.headers].filter((one) => one !== undefined);
-    this.#through(() => this.found.writeHead.call(this.#response, ...args));
+    const response = this.#response;
+    const args = [response.statusCode, given.message, given.headers].filter((one) => one !== undefined);
+    this.#through(() => this.found.writeHead.call(response, ...args));
   }
 
   /** Takes back what the handler set, and leaves what outer middleware had set before it. */
@@ -277,12 +281,12 @@ export class Capture {
   }
 
   #through<T>(act: () => T): T {
-    const { passing } = this;
+    const before = this.passing;
     this.passing = true;
     try {
       return act();
     } finally {
-      this.passing = passing;
+      this.passing = before;
     }
   }
 }

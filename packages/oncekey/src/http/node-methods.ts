@@ -62,8 +62,8 @@ function tapedEnd(this: ServerResponse, chunk?: unknown, encoding?: unknown, cal
 
 function tapedFlushHeaders(this: ServerResponse): void {
   const own = captureOf(this);
-  if (own.phase === 'open' && !own.passing) own.takeFlush();
-  else own.found.flushHeaders.call(this);
+  if (own.passing || own.phase !== 'open') own.found.flushHeaders.call(this);
+  else own.takeFlush();
 }
 
 function tapedDestroy(this: ServerResponse, error?: unknown): ServerResponse {

@@ -80,6 +80,32 @@ export const leavingCases: readonly HttpCaseDefinition[] = [
     },
   },
   {
+    id: 'leaving-slow-reader',
+    name: 'a stream that waits for a reader who then leaves comes to an end, long before the lease',
+    async run(t) {
+      const piece = new Uint8Array(100_000);
+      let made = 0;
+      async function* large(): AsyncGenerator<Uint8Array> {
+        // More than all the buffers on the way hold.
+        for (; made < 400; made++) {
+          yield piece;
+          await pause(1);
+        }
+      }
+      const app = await t.app(() => ({ body: large() }));
+      const wire = app.wire();
+      wire.stopReading();
+      let seen = 0;
+      for (let still = 0; still < 5; still = made > 0 && made === seen ? still + 1 : 0) {
+        seen = made;
+        await pause(20);
+      }
+      wire.leave();
+      refused(await app.settled(), 409, 'idempotency_outcome_not_kept');
+      assert.equal(app.runs(), 1);
+    },
+  },
+  {
     id: 'leaving-server-breaks',
     name: 'an answer that the work breaks off breaks for the client, and is never replayed',
     async run(t) {

@@ -146,6 +146,11 @@ export class Wire {
     this.#socket.write(bytes);
   }
 
+  /** Reads no more, so that the server's answer finds no room. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
   /** Leaves without a word. */
   leave(): void {
     this.#socket.destroy();
