@@ -191,7 +191,7 @@ export class Operations implements Once {
   ): Promise<RunResult<T>> {
     let value: T;
     try {
-      value = await withWork(ownership, () => act(ownership.work));
+      value = await (choices.currentWork ? withWork(ownership, () => act(ownership.work)) : act(ownership.work));
     } catch (error) {
       await this.#failed(ownership, choices, error);
       throw error;

@@ -19,6 +19,12 @@ export interface CallPolicy {
   readonly abandoned?: 'rerun' | 'hold';
   /** What a throw leaves behind: the failure, because an effect may exist (default), or nothing. */
   readonly failures?: 'store' | 'release';
+  /**
+   * Whether `currentWork()` finds this work in all that the function starts, and a nested `run` of the same key joins it;
+   * default true. Without, only the function itself is handed it; before Node 24 that spares every promise of the process
+   * a hook.
+   */
+  readonly currentWork?: boolean;
 }
 
 /** Options of `createOnce`. */
@@ -34,6 +40,7 @@ export interface OnceOptions extends EngineOptions, CallPolicy {
 /** All choices made. */
 export interface Choices extends Policy {
   readonly failures: 'store' | 'release';
+  readonly currentWork: boolean;
   readonly storeDown: 'reject' | 'pass';
   readonly unrecorded: 'answer' | 'break';
   readonly maxOutcomeBytes: number;
@@ -46,6 +53,7 @@ const defaults: Choices = {
   waitMs: 10_000,
   abandoned: 'rerun',
   failures: 'store',
+  currentWork: true,
   storeDown: 'reject',
   unrecorded: 'answer',
   maxOutcomeBytes: 1_048_576,
@@ -85,6 +93,10 @@ function check(name: keyof Choices, value: unknown): void {
   if (allowed !== undefined) {
     if (typeof value === 'string' && allowed.includes(value)) return;
     throw new TypeError(`${name} is ${JSON.stringify(value)}; use ${allowed.map((word) => `'${word}'`).join(' or ')}`);
+  }
+  if (name === 'currentWork') {
+    if (typeof value === 'boolean') return;
+    throw new TypeError(`currentWork is ${JSON.stringify(value)}; use true or false`);
   }
   if (name === 'retentionMs' && value === null) return;
   const smallest = least[name] ?? 0;

@@ -2,8 +2,19 @@
  * What a queue is told of a message in every case, over the memory store; real queues are in
  * the files beside this one.
  */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { createOnce, IdempotencyError, memory, type Once, type OnceOptions, type Store } from '../../src/index.ts';
+import {
+  createOnce,
+  currentWork,
+  IdempotencyError,
+  memory,
+  type Once,
+  type OnceOptions,
+  type Store,
+  type Work,
+} from '../../src/index.ts';
 import { consume, type ConsumeOptions, type JobAnswer, type JobHandler } from '../../src/jobs/index.ts';
 import { virtualClock, type VirtualClock } from '../../src/testing/virtual-clock.ts';
 
@@ -43,6 +54,27 @@ describe('a message', () => {
     const { take } = desk();
     expect(await take((m) => m.to)(message)).toEqual({ kind: 'done', value: 'ada', replayed: false });
     expect(await take(never)(message)).toEqual({ kind: 'done', value: 'ada', replayed: true });
+  });
+
+  test('hands its work to the handler, and lets `currentWork()` find it where that is asked for', async () => {
+    const { take } = desk();
+    const seen = (_: Message, work: Work): boolean[] => [work.attempt === 1, currentWork() === work];
+    expect(await take(seen)(message)).toMatchObject({ value: [true, false] });
+    expect(await take(seen, { currentWork: true })({ ...message, id: 'job-2' })).toMatchObject({ value: [true, true] });
+  });
+
+  test('switches no hook of every promise on in a process that does nothing else', async () => {
+    const script = `
+      import { executionAsyncResource } from 'node:async_hooks';
+      import { memory } from 'oncekey';
+      import { consume } from 'oncekey/jobs';
+      const take = consume(() => 1, { store: memory(), key: (id) => id, scope: 'public' });
+      await take('a');
+      // Hooks would have given every promise a resource of its own.
+      await Promise.resolve().then(() => console.log(executionAsyncResource() instanceof Promise));
+    `;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    expect(stdout.trim()).toBe('false');
   });
 
   test('picked up a hundred times at once runs once; the others come later', async () => {

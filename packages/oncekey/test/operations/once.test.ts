@@ -115,6 +115,15 @@ describe('run', () => {
     expect(outer.value).toBe('inner 1');
   });
 
+  test('a work that nobody is to find is only handed to its function', async () => {
+    const { once } = desk();
+    const { value } = await once.run({ ...call, currentWork: false }, (work) => [work.attempt, currentWork()]);
+    expect(value).toEqual([1, null]);
+    expect(() => createOnce({ store: memory(), currentWork: 'no' as never })).toThrow(
+      'currentWork is "no"; use true or false',
+    );
+  });
+
   test('a throw reaches the first caller and is stored: an effect may exist', async () => {
     const { once } = desk();
     const broken = new Error('card reader on fire');

@@ -27,6 +27,15 @@ for (let value = 0; value < 256; value++) {
   valueOf[(digits.charCodeAt(0) << 7) | digits.charCodeAt(1)] = value;
 }
 
+function hasDashes(text: string): boolean {
+  return (
+    text.charCodeAt(8) === dash &&
+    text.charCodeAt(13) === dash &&
+    text.charCodeAt(18) === dash &&
+    text.charCodeAt(23) === dash
+  );
+}
+
 /** A UUID as it is usually written. */
 export function uuidText(bytes: Buffer): string {
   const hex = bytes.toString('hex');
@@ -135,8 +144,7 @@ export class ByteWriter {
 
   /** A UUID as it is usually written, as `mark` and its sixteen bytes; false, and nothing is written, for another text. */
   uuid(text: string, mark: number): boolean {
-    if (text.length !== 36) return false;
-    for (const place of [8, 13, 18, 23]) if (text.charCodeAt(place) !== dash) return false;
+    if (text.length !== 36 || !hasDashes(text)) return false;
     const begins = this.#length;
     this.number(mark, 1);
     const isUuid =

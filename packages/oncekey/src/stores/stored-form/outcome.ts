@@ -13,6 +13,9 @@ export interface OutcomeParts {
   readonly body: Uint8Array | null;
 }
 
+/** The head of most values. */
+const plainHead = JSON.stringify({ label: null, refs: [], details: null });
+
 /** Splits an outcome for storing. */
 export function splitOutcome(outcome: Outcome): OutcomeParts {
   switch (outcome.kind) {
@@ -24,7 +27,8 @@ export function splitOutcome(outcome: Outcome): OutcomeParts {
       };
     case 'value': {
       const { label, refs, details } = outcome;
-      return { kind: 'value', head: JSON.stringify({ label, refs, details }), body: outcome.body };
+      const isPlain = label === null && details === null && refs.length === 0;
+      return { kind: 'value', head: isPlain ? plainHead : JSON.stringify({ label, refs, details }), body: outcome.body };
     }
     case 'failure':
       return { kind: 'failure', head: JSON.stringify({ name: outcome.name, message: outcome.message }), body: null };
