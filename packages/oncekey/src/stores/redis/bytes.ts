@@ -20,12 +20,10 @@ const dash = 0x2d;
 const limits: Readonly<Record<Width, number>> = { 1: 2 ** 8, 2: 2 ** 16, 3: 2 ** 24, 4: 2 ** 32, 6: 2 ** 48 };
 // Up to so many characters a loop of our own is faster than the way out of JavaScript.
 const shortText = 64;
-/** What two character codes below 128, seven bits each, are worth as lowercase hexadecimal digits; 256 for all others. */
-const valueOf = new Uint16Array(0x4000).fill(256);
-for (let value = 0; value < 256; value++) {
-  const digits = value.toString(16).padStart(2, '0');
-  valueOf[(digits.charCodeAt(0) << 7) | digits.charCodeAt(1)] = value;
-}
+const noDigit = 0x10;
+/** What a character code below 128 is worth as a lowercase hexadecimal digit. As small as it is, it stays in the cache. */
+const valueOf = new Uint8Array(128).fill(noDigit);
+for (const [value, digit] of [...'0123456789abcdef'].entries()) valueOf[digit.charCodeAt(0)] = value;
 
 function hasDashes(text: string): boolean {
   return (
@@ -104,12 +102,13 @@ export class ByteWriter {
     for (let index = from; index + 1 < to; index += 2) {
       const one = digits.charCodeAt(index);
       const other = digits.charCodeAt(index + 1);
-      const value = valueOf[((one & 0x7f) << 7) | (other & 0x7f)] as number;
+      const high = valueOf[one & 0x7f] as number;
+      const low = valueOf[other & 0x7f] as number;
       codes |= one | other;
-      values |= value;
-      bytes[at++] = value;
+      values |= high | low;
+      bytes[at++] = (high << 4) | low;
     }
-    if (codes > 0x7f || values > 0xff) return false;
+    if (codes > 0x7f || values >= noDigit) return false;
     this.#length = at;
     return true;
   }
