@@ -1,16 +1,18 @@
 /**
  * The Node request below a fetch Request. Hono's server for Node keeps it under a symbol it calls `incomingKey`: what its
  * parser pushes is taken before the stream sees it, and pushed on in one piece. The body then costs neither a clone nor a
- * copy, and the handler gets its Request unread. Of any other Request, and of one that somebody has begun to read, nothing
- * is known here. Holds at most the limit.
+ * copy, and the handler gets its Request unread: made of `rawBody`, where the server looks for bytes that somebody has
+ * read before it, so that the stream need not be read again. Of any other Request, and of one that somebody has begun to
+ * read, nothing is known here. Holds at most the limit.
  */
 import type { IncomingMessage } from 'node:http';
 import type { AskBody } from './seam.ts';
 
 type Push = (chunk: Uint8Array | null) => boolean;
-type Incoming = Omit<IncomingMessage, 'push' | 'socket'> & {
+/** What is used of a Node request. */
+export type Incoming = Omit<IncomingMessage, 'push' | 'socket'> & {
   push: Push;
-  readonly rawBody?: unknown;
+  rawBody?: unknown;
   readonly socket: { readonly parser?: { readonly incoming?: unknown } | null };
 };
 
@@ -43,6 +45,7 @@ export function readBelow(incoming: Incoming, limitBytes: number): Promise<AskBo
       incoming.push = push;
       const whole = joined(chunks, chunk ?? undefined);
       if (whole.length > 0) incoming.push(whole);
+      if (chunk === null) incoming.rawBody = Buffer.isBuffer(whole) ? whole : Buffer.from(whole.buffer);
       resolve(chunk === null ? { kind: 'bytes', bytes: whole } : { kind: 'too-large' });
       return chunk !== null || incoming.push(null);
     };
@@ -50,6 +53,11 @@ export function readBelow(incoming: Incoming, limitBytes: number): Promise<AskBo
       if (!incoming.complete) reject(new Error('the client vanished before its request was whole; nothing has run'));
     });
   });
+}
+
+/** Lets a body go by that nobody reads from the stream: else the server waits for its reader, with a timer, before the next request. */
+export function letGo(incoming: Incoming | undefined): void {
+  if (incoming?.rawBody !== undefined && incoming.readableFlowing === null) incoming.resume();
 }
 
 /** All `chunks` in one, and `last` behind them. */

@@ -17,21 +17,22 @@ type Read = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>>
 export type KeepAlive = (work: Promise<unknown>) => void;
 
 /**
- * Lets `act` answer as the owner, and answers its Response, taped: the very one where nothing had to be changed. What it
+ * Lets `act` answer as the owner, and delivers its Response, taped: the very one where nothing had to be changed. What it
  * throws is answered or thrown on, as the tape says.
  */
-export function runTaped<T>(
+export function runTaped<T, R>(
   begun: Extract<Begun, { kind: 'run' }>,
   act: () => MaybePromise<T>,
   responseOf: (acted: T) => Response,
+  deliver: (response: Response) => R,
   keepAlive: KeepAlive = ignore,
-): MaybePromise<Response> {
-  const failed = (error: unknown): MaybePromise<Response> =>
+): MaybePromise<R> {
+  const failed = (error: unknown): MaybePromise<R> =>
     chain(begun.tape.fail(error, false), (send) => {
       if (send === 'send') throw error;
-      return send === 'break' ? broken() : toResponse(send.instead);
+      return deliver(send === 'break' ? broken() : toResponse(send.instead));
     });
-  const tapedOf = (acted: T): MaybePromise<Response> => taped(responseOf(acted), begun, keepAlive);
+  const tapedOf = (acted: T): MaybePromise<R> => chain(taped(responseOf(acted), begun, keepAlive), deliver);
   let acted: MaybePromise<T>;
   try {
     acted = withWork(begun.ownership, act);

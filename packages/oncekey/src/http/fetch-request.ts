@@ -3,9 +3,9 @@
  * handler gets the very request that came, unread; or where the framework keeps what was
  * read, from there. Holds at most the limit.
  */
-import type { MaybePromise } from '../core/maybe.ts';
-import { incomingOf, joined, readBelow } from './fetch-incoming.ts';
-import type { Ask, AskBody, ScopeAnswer } from './seam.ts';
+import { chain, isPromise, type MaybePromise } from '../core/maybe.ts';
+import { incomingOf, joined, letGo, readBelow, type Incoming } from './fetch-incoming.ts';
+import type { Ask, AskBody, Begun, Protocol, ScopeAnswer } from './seam.ts';
 
 const noLines: readonly string[] = [];
 const emptyBody: AskBody = { kind: 'bytes', bytes: new Uint8Array(0) };
@@ -27,8 +27,8 @@ export class FetchAsk implements Ask {
   readonly #request: Request;
   readonly #facts: FetchFacts;
   /** Where the body was read and still is. */
-  below: { resume(): unknown } | undefined;
-  /** What was read so that others get it too. */
+  #below: Incoming | undefined;
+  /** What the framework keeps of the body since it was read here. */
   bytes: Uint8Array | undefined;
 
   constructor(request: Request, facts: FetchFacts) {
@@ -58,14 +58,14 @@ export class FetchAsk implements Ask {
     if (Number(declared ?? 0) > limitBytes) return { kind: 'too-large' };
     const incoming = incomingOf(request);
     if (incoming !== undefined) {
-      this.below = incoming;
-      return readBelow(incoming, limitBytes).then((body) => this.#keep(body));
+      this.#below = incoming;
+      return readBelow(incoming, limitBytes);
     }
     const { shared } = this.#facts;
     if (shared !== undefined) {
       // Of a length that nobody knows only a stream can be cut off in time.
       if (declared !== null || request.bodyUsed) {
-        return shared().then((bytes) => this.#keep({ kind: 'bytes', bytes: new Uint8Array(bytes) }));
+        return shared().then((bytes) => ({ kind: 'bytes', bytes: (this.bytes = new Uint8Array(bytes)) }));
       }
     }
     if (request.body === null) return emptyBody;
@@ -76,9 +76,22 @@ export class FetchAsk implements Ask {
     return this.#facts.scope();
   }
 
-  #keep(body: AskBody): AskBody {
-    if (body.kind === 'bytes') this.bytes = body.bytes;
-    return body;
+  /** The answer is whole or on its way: whoever still wants the body has it, or has begun to read it. */
+  over(): void {
+    letGo(this.#below);
+  }
+}
+
+/** Asks the protocol and does what `proceed` makes of its answer. Each promise in between would cost more than most of what is done there. */
+export function proceedBy<T>(protocol: Protocol, ask: Ask, proceed: (begun: Begun) => MaybePromise<T>): Promise<T> {
+  try {
+    const done = chain(protocol.open(ask), (opened) => {
+      if (opened.kind !== 'keyed') return proceed(opened);
+      return chain(ask.body(opened.limitBytes), (body) => chain(opened.read(body), proceed));
+    });
+    return isPromise(done) ? done : Promise.resolve(done);
+  } catch (error) {
+    return Promise.reject(error as Error);
   }
 }
 

@@ -2,10 +2,11 @@
  * The entry for everything that speaks fetch: workers, Deno, Bun, Hono and kin. Needs no
  * Node server; the runtime is told of work that goes on behind the answer.
  */
+import { chain } from '../core/maybe.ts';
 import { createEntry } from './entry.ts';
 import { toResponse } from './fetch-answer.ts';
 import { edited, runTaped } from './fetch-pump.ts';
-import { FetchAsk } from './fetch-request.ts';
+import { FetchAsk, proceedBy } from './fetch-request.ts';
 import type { EntryOptions } from './options.ts';
 
 /** The handler behind the protection. */
@@ -24,22 +25,29 @@ export function idempotency(
   options: EntryOptions<Request>,
 ): (request: Request, next: FetchHandler, context?: FetchContext) => Promise<Response> {
   const { protocol, scope } = createEntry(options);
-  return async (request, next, { waitUntil } = {}) => {
-    const begun = await protocol.begin(new FetchAsk(request, { scope: () => scope(request), waitUntil }));
-    switch (begun.kind) {
-      case 'pass': {
-        const response = await next(request);
-        return begun.edit.add.length === 0 ? response : edited(response, response.body, begun.edit);
+  return (request, next, { waitUntil } = {}) => {
+    const ask = new FetchAsk(request, { scope: () => scope(request), waitUntil });
+    const deliver = (response: Response): Response => {
+      ask.over();
+      return response;
+    };
+    return proceedBy(protocol, ask, (begun) => {
+      switch (begun.kind) {
+        case 'pass':
+          return chain(next(request), (response) =>
+            deliver(begun.edit.add.length === 0 ? response : edited(response, response.body, begun.edit)),
+          );
+        case 'answer':
+          return deliver(toResponse(begun.answer));
+        case 'run':
+          return runTaped(
+            begun,
+            () => next(request),
+            (response) => response,
+            deliver,
+            waitUntil,
+          );
       }
-      case 'answer':
-        return toResponse(begun.answer);
-      case 'run':
-        return await runTaped(
-          begun,
-          () => next(request),
-          (response) => response,
-          waitUntil,
-        );
-    }
+    });
   };
 }

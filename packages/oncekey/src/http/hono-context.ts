@@ -31,17 +31,12 @@ export interface HonoContext {
 /** Text that is longer is made when somebody asks for it. */
 const offeredBytes = 65_536;
 
-/**
- * Most handlers want text or JSON next, which Hono would make of the bytes in a dearer way; of it Hono makes all other
- * forms. Answers whether it was offered.
- */
-export function offerText(req: HonoContext['req'], bytes: Uint8Array | undefined): boolean {
+/** Most handlers want text or JSON next, which Hono would make of the bytes in a dearer way; of it Hono makes all other forms. */
+export function offerText(req: HonoContext['req'], bytes: Uint8Array | undefined): void {
   const isFit = bytes !== undefined && bytes.length > 0 && bytes.length <= offeredBytes;
   const text = isFit ? textIn(bytes) : undefined;
   // A byte order mark is no part of a text, but of the bytes.
-  if (text === undefined || text.startsWith('\uFEFF')) return false;
-  req.bodyCache.text ??= Promise.resolve(text);
-  return true;
+  if (text !== undefined && !text.startsWith('\uFEFF')) req.bodyCache.text ??= Promise.resolve(text);
 }
 
 /** Made by Hono, so that the headers of outer middleware stay; where there are none, of what is sent the short way. */

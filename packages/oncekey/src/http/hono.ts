@@ -4,7 +4,7 @@
  */
 import { createEntry } from './entry.ts';
 import { runTaped, type KeepAlive } from './fetch-pump.ts';
-import { FetchAsk } from './fetch-request.ts';
+import { FetchAsk, proceedBy } from './fetch-request.ts';
 import { answered, keepAlive, offerText, type HonoContext } from './hono-context.ts';
 import type { EntryOptions } from './options.ts';
 
@@ -18,28 +18,29 @@ export function idempotency<C extends HonoContext = HonoContext>(
   options: EntryOptions<C>,
 ): (context: C, next: () => Promise<void>) => Promise<Response | undefined> {
   const { protocol, scope } = createEntry(options);
-  return async (context, next) => {
+  return (context, next) => {
     const { req } = context;
     const waitUntil: KeepAlive = (work) => keepAlive(context, work);
     const ask = new FetchAsk(req.raw, { scope: () => scope(context), waitUntil, shared: () => req.arrayBuffer() });
-    const begun = await protocol.begin(ask);
-    const { below, bytes } = ask;
-    if (begun.kind === 'answer') {
-      // Nobody else will read it below, which the server would wait for; whoever asks Hono for it still gets it.
-      if (below !== undefined && offerText(req, bytes)) below.resume();
-      return answered(context, begun.answer);
-    }
-    if (below === undefined) offerText(req, bytes);
-    if (begun.kind === 'pass') {
-      await next();
-      for (const [name, value] of begun.edit.add) context.header(name, value);
-      return undefined;
-    }
-    const response = await runTaped(begun, next, () => context.res, waitUntil);
-    if (response === context.res) return undefined;
-    // Emptied first, or Hono would put the old headers over the new.
-    context.res = undefined;
-    context.res = response;
-    return undefined;
+    const deliver = (response: Response): undefined => {
+      ask.over();
+      if (response === context.res) return;
+      // Emptied first, or Hono would put the old headers over the new.
+      context.res = undefined;
+      context.res = response;
+    };
+    return proceedBy(protocol, ask, (begun) => {
+      if (begun.kind === 'answer') {
+        ask.over();
+        return answered(context, begun.answer);
+      }
+      offerText(req, ask.bytes);
+      if (begun.kind === 'run') return runTaped(begun, next, () => context.res, deliver, waitUntil);
+      return next().then(() => {
+        ask.over();
+        for (const [name, value] of begun.edit.add) context.header(name, value);
+        return undefined;
+      });
+    });
   };
 }

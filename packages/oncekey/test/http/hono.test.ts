@@ -8,7 +8,9 @@ import { cors } from 'hono/cors';
 import { HTTPException } from 'hono/http-exception';
 import { cloneRawRequest } from 'hono/request';
 import { stream, streamSSE } from 'hono/streaming';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { currentWork } from '../../src/core/work.ts';
 import { idempotency } from '../../src/http/hono.ts';
@@ -142,6 +144,32 @@ describe('others', () => {
     };
     expect(await ask()).toEqual(['false {"n":1}', null]);
     for (let again = 0; again < 3; again++) expect(await ask()).toEqual(['false {"n":1}', 'true']);
+  });
+
+  it('get the body of the Node server from the raw request in every form, or from the stream below', async () => {
+    const text = async (from: Request | Response): Promise<string> => await from.text();
+    const ways: readonly ((context: Context) => Promise<string>)[] = [
+      ({ req }) => text(req.raw),
+      async ({ req }) => (await text(req.raw.clone())) + (await text(req.raw)),
+      async ({ req }) => Buffer.from(await req.raw.arrayBuffer()).toString(),
+      async ({ req }) => JSON.stringify(await req.raw.json()),
+      async ({ req }) => await (await req.raw.blob()).text(),
+      ({ req }) => text(new Request(req.raw, { method: 'PUT' })),
+      ({ env }) => text(new Response(Readable.toWeb((env as { incoming: IncomingMessage }).incoming) as never)),
+      () => Promise.resolve('{"n":1}'),
+    ];
+    const app = new Hono();
+    app.use(protect());
+    app.post('/orders', async (context) => {
+      const way = ways[Number(context.req.header('x-way'))];
+      return context.text((await way?.(context)) ?? 'no way');
+    });
+    const url = `http://127.0.0.1:${await listen(app)}/orders`;
+    for (const way of [...ways.keys(), ...ways.keys()]) {
+      const headers = { 'Idempotency-Key': `k${way}`, 'x-way': `${way}` };
+      const answer = await fetch(url, { method: 'POST', body: '{"n":1}', headers });
+      expect([way, await answer.text()]).toEqual([way, way === 1 ? '{"n":1}{"n":1}' : '{"n":1}']);
+    }
   });
 
   it.each([
