@@ -157,11 +157,13 @@ class ClaimingEngine implements Engine {
   }
 
   begin(intent: Intent): MaybePromise<Decision> {
-    return chain(this.#claim(intent), (decision) => {
-      if (decision.kind !== 'in-progress' || intent.policy.inProgress === 'reject') return this.told(intent, decision);
-      const waited = waitForOutcome(this.#store, this.#clock, intent, () => this.#claim(intent));
-      return waited.then((last) => this.told(intent, last));
-    });
+    return chain(this.#claim(intent), (decision) => this.#decided(intent, decision));
+  }
+
+  #decided(intent: Intent, decision: Decision): MaybePromise<Decision> {
+    if (decision.kind !== 'in-progress' || intent.policy.inProgress === 'reject') return this.told(intent, decision);
+    const waited = waitForOutcome(this.#store, this.#clock, intent, () => this.#claim(intent));
+    return waited.then((last) => this.told(intent, last));
   }
 
   look(intent: Intent): MaybePromise<DuplicateDecision> {
@@ -176,8 +178,9 @@ class ClaimingEngine implements Engine {
     await Promise.all(this.#pending);
   }
 
-  #claim(intent: Intent): MaybePromise<Decision> {
-    const ask: ClaimAsk = {
+  /** Claims; `again` with the same token where that failed: only the reply may have been lost. */
+  #claim(intent: Intent, again?: ClaimAsk): MaybePromise<Decision> {
+    const ask: ClaimAsk = again ?? {
       id: intent.id,
       token: randomUUID(),
       fingerprint: intent.fingerprint,
@@ -187,36 +190,28 @@ class ClaimingEngine implements Engine {
       keepMs: intent.policy.abandoned === 'hold' ? null : intent.policy.retentionMs,
       labels: intent.labels,
     };
-    return chain(this.#askClaim(intent, ask), (answer): MaybePromise<Decision> => {
-      if (answer instanceof StoreFailure) return this.#down(intent, 'claim', answer);
-      if (answer.kind === 'granted') {
-        return { kind: 'run', ownership: new Owned(this.#tools, intent, ask.token, answer) };
-      }
-      const verdict = decide(answer, intent);
-      // Once only: the second claim carries the record's own fingerprint and cannot come back here.
-      if (verdict.kind !== 'claim-as') return verdict;
-      const refingerprint = (algorithm: string): Fingerprint | null => intent.refingerprint?.(algorithm) ?? null;
-      return this.#claim({ ...intent, fingerprint: verdict.fingerprint, refingerprint });
-    });
+    const late = (answer: ClaimAnswer): void => {
+      if (answer.kind === 'granted') this.#background(this.#giveBack(ask));
+    };
+    const answer = this.#guard(() => this.#store.claim(ask), late);
+    return chain(answer, (it) => this.#claimed(intent, ask, it, again !== undefined));
   }
 
-  /** One claim; asked again once with the same token when it failed, because only the reply may have been lost. */
-  #askClaim(intent: Intent, ask: ClaimAsk): MaybePromise<ClaimAnswer | StoreFailure> {
-    const claim = (): MaybePromise<ClaimAnswer | StoreFailure> =>
-      this.#guard(
-        () => this.#store.claim(ask),
-        (late) => {
-          if (late.kind === 'granted') this.#background(this.#giveBack(ask));
-        },
-      );
-    return chain(claim(), (answer) => {
-      if (!(answer instanceof StoreFailure) || !answer.mayPass) return answer;
+  #claimed(intent: Intent, ask: ClaimAsk, answer: ClaimAnswer | StoreFailure, last: boolean): MaybePromise<Decision> {
+    if (answer instanceof StoreFailure) {
+      if (last) this.#background(this.#giveBack(ask));
+      if (last || !answer.mayPass) return this.#down(intent, 'claim', answer);
       this.#emit({ kind: 'store-failed', phase: 'claim', error: answer.error, id: intent.id, labels: intent.labels });
-      return chain(claim(), (again) => {
-        if (again instanceof StoreFailure) this.#background(this.#giveBack(ask));
-        return again;
-      });
-    });
+      return this.#claim(intent, ask);
+    }
+    if (answer.kind === 'granted') {
+      return { kind: 'run', ownership: new Owned(this.#tools, intent, ask.token, answer) };
+    }
+    const verdict = decide(answer, intent);
+    // Once only: the second claim carries the record's own fingerprint and cannot come back here.
+    if (verdict.kind !== 'claim-as') return verdict;
+    const refingerprint = (algorithm: string): Fingerprint | null => intent.refingerprint?.(algorithm) ?? null;
+    return this.#claim({ ...intent, fingerprint: verdict.fingerprint, refingerprint });
   }
 
   /** Nobody will run under a claim whose answer came too late; a failure leaves it to its lease. */
@@ -237,6 +232,8 @@ class ClaimingEngine implements Engine {
         this.#emit({ kind: attempt === 1 ? 'granted' : 'taken-over', attempt, id, labels });
         return decision;
       }
+      case 'store-down':
+        return decision;
       case 'replay':
         if (this.#store.note !== undefined) this.#replays.add(id);
         this.#emit({ kind: 'replayed', attempt: decision.attempt, id, labels });
@@ -245,15 +242,12 @@ class ClaimingEngine implements Engine {
         this.#emit({ kind: 'not-kept', attempt: decision.attempt, reason: decision.outcome.reason, id, labels });
         return decision;
       case 'conflict':
-        this.#emit({ kind: 'conflict', attempt: decision.attempt, id, labels });
-        // On record before the caller is told.
-        return chain(this.#note([{ id, kind: 'conflict', fingerprint: intent.fingerprint }]), () => decision);
       case 'in-progress':
       case 'unknown':
         this.#emit({ kind: decision.kind, attempt: decision.attempt, id, labels });
-        return decision;
-      case 'store-down':
-        return decision;
+        if (decision.kind !== 'conflict') return decision;
+        // On record before the caller is told.
+        return chain(this.#note([{ id, kind: 'conflict', fingerprint: intent.fingerprint }]), () => decision);
     }
   }
 
