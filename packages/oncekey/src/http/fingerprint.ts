@@ -47,20 +47,18 @@ export class RequestInput {
   readonly #ask: AskHead;
   readonly #target: string;
   readonly #body: Exclude<AskBody, { kind: 'too-large' }>;
-  readonly #contentType: string;
-  readonly #mediaType: string;
+  readonly #type: typeof last;
 
   constructor(settings: Settings, ask: AskHead, target: string, body: Exclude<AskBody, { kind: 'too-large' }>) {
     this.#settings = settings;
     this.#ask = ask;
     this.#target = target;
     this.#body = body;
-    this.#contentType = ask.headerLines('content-type')[0] ?? '';
-    this.#mediaType = mediaTypeOf(this.#contentType);
+    this.#type = typeOf(ask.headerLines('content-type')[0] ?? '');
   }
 
   get isMultipart(): boolean {
-    return this.#mediaType.startsWith('multipart/');
+    return this.#type.media.startsWith('multipart/');
   }
 
   /** The digest by the configured algorithm; null where the first request with a key wins whatever it is. */
@@ -69,43 +67,40 @@ export class RequestInput {
     if (fingerprint === 'none') return null;
     const body = this.#body;
     if (body.kind === 'parsed') return this.#parsed();
-    if (fingerprint === 'exact') return this.#exact(body.bytes);
-    if (body.bytes.length > maxCanonicalBytes || !jsonType.test(this.#mediaType)) {
-      return this.by('h1m') ?? this.#bytes(body.bytes);
-    }
-    // None of these holds a line break, so that the text says exactly what it was made of.
-    const said = [this.#ask.method, this.#target, this.#contentType, this.#encoding(), ...this.#headers()].join('\n');
-    const exact = `${sha256(body.bytes, 'base64url')}\n${said}`;
-    return recent.of(exact, () => this.by('h1j') ?? this.#bytes(body.bytes));
+    if (fingerprint === 'exact') return this.by('h1x');
+    if (body.bytes.length > maxCanonicalBytes || !this.#type.isJson) return this.by('h1m') ?? this.by('h1b');
+    const said = [this.#ask.method, this.#target, this.#type.line, this.#encoding(), ...this.#headers()];
+    return recent.of(sha256(body.bytes, 'base64url'), said, () => this.by('h1j') ?? this.by('h1b'));
   }
 
   /** The digest by another algorithm; null when this input has none, as a parsed body has no bytes. */
   by(algorithm: string): Fingerprint | null {
+    const parts = this.#digested(algorithm);
+    return parts && digest(algorithm, [this.#ask.method, this.#target, ...parts]);
+  }
+
+  /** What an algorithm digests behind method and target. */
+  #digested(algorithm: string): readonly (string | Uint8Array)[] | null {
+    const body = this.#body;
+    const { media } = this.#type;
+    const headers = this.#headers();
     switch (algorithm as Algorithm) {
       case 'h1j':
       case 'h1p': {
         const text = this.#canonicalText();
-        return text === null ? null : this.#digest(algorithm, [this.#mediaType, ...this.#headers(), text]);
+        return text === null ? null : [media, ...headers, text];
       }
       case 'h1m': {
         const parts = this.#parts();
-        return parts === null ? null : this.#digest(algorithm, [this.#mediaType, ...this.#headers(), ...parts]);
+        return parts && [media, ...headers, ...parts];
       }
       case 'h1b':
-        return this.#body.kind === 'parsed' ? null : this.#bytes(this.#body.bytes);
+        return body.kind === 'parsed' ? null : [media, this.#encoding(), ...headers, body.bytes];
       case 'h1x':
-        return this.#body.kind === 'parsed' ? null : this.#exact(this.#body.bytes);
+        return body.kind === 'parsed' ? null : [...headers, body.bytes];
       default:
         return null;
     }
-  }
-
-  #bytes(bytes: Uint8Array): Fingerprint {
-    return this.#digest('h1b', [this.#mediaType, this.#encoding(), ...this.#headers(), bytes]);
-  }
-
-  #exact(bytes: Uint8Array): Fingerprint {
-    return this.#digest('h1x', [...this.#headers(), bytes]);
   }
 
   #parsed(): Fingerprint {
@@ -118,30 +113,33 @@ export class RequestInput {
 
   #canonicalText(): string | null {
     if (this.#body.kind === 'parsed') return canonicalValue(this.#body.value);
-    if (!jsonType.test(this.#mediaType) || this.#encoding() !== '') return null;
+    if (!this.#type.isJson || this.#encoding() !== '') return null;
     return canonicalBytes(this.#body.bytes);
   }
 
   #parts(): Uint8Array[] | null {
     const body = this.#body;
     const isWhole = body.kind === 'bytes' && this.isMultipart && this.#encoding() === '';
-    return isWhole ? (split?.(this.#contentType, body.bytes) ?? null) : null;
+    return isWhole ? (split?.(this.#type.line, body.bytes) ?? null) : null;
   }
 
   #encoding(): string {
-    return this.#ask.headerLines('content-encoding').join(',').trim().toLowerCase();
+    const lines = this.#ask.headerLines('content-encoding');
+    return lines.length === 0 ? '' : lines.join(',').trim().toLowerCase();
   }
 
   #headers(): string[] {
     return this.#settings.fingerprintHeaders.map((name) => `${name}:${this.#ask.headerLines(name).join(',')}`);
   }
-
-  #digest(algorithm: string, parts: readonly (string | Uint8Array)[]): Fingerprint {
-    return digest(algorithm, [this.#ask.method, this.#target, ...parts]);
-  }
 }
 
-function mediaTypeOf(contentType: string): string {
-  const end = contentType.indexOf(';');
-  return (end === -1 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
+let last = { line: '', media: '', isJson: false };
+
+/** What a Content-Type means; read anew only where it is not the last one, which it mostly is. */
+function typeOf(line: string): typeof last {
+  if (line !== last.line) {
+    const media = (line.split(';', 1)[0] ?? '').trim().toLowerCase();
+    last = { line, media, isJson: jsonType.test(media) };
+  }
+  return last;
 }

@@ -5,24 +5,24 @@
  */
 import type { Fingerprint } from '../core/store.ts';
 
-/** Inputs a generation holds; two generations are kept. */
-const generationSize = 512;
+const most = 1024;
 
-/** A bounded memory of fingerprints: what was not asked for during a whole generation is forgotten. */
+interface Known {
+  readonly said: readonly string[];
+  readonly fingerprint: Fingerprint | null;
+}
+
+/** A bounded memory of fingerprints: full, it forgets them all and begins again. */
 export class RecentFingerprints {
-  #young = new Map<string, Fingerprint>();
-  #old = new Map<string, Fingerprint>();
+  readonly #known = new Map<string, Known>();
 
-  /** The fingerprint of these exact bytes, made by `make` where it is not remembered. */
-  of(exact: string, make: () => Fingerprint): Fingerprint {
-    const young = this.#young.get(exact);
-    if (young !== undefined) return young;
-    const fingerprint = this.#old.get(exact) ?? make();
-    if (this.#young.size >= generationSize) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(exact, fingerprint);
+  /** The fingerprint of the bytes with this digest that came with all that is `said`; made by `make` where it is not remembered. */
+  of(bytes: string, said: readonly string[], make: () => Fingerprint | null): Fingerprint | null {
+    const known = this.#known.get(bytes);
+    if (known?.said.every((one, at) => one === said[at]) === true) return known.fingerprint;
+    const fingerprint = make();
+    if (this.#known.size >= most) this.#known.clear();
+    this.#known.set(bytes, { said, fingerprint });
     return fingerprint;
   }
 }
