@@ -50,7 +50,7 @@ export function readBelow(incoming: Incoming, limitBytes: number): Promise<AskBo
       return chunk !== null || incoming.push(null);
     };
     incoming.on('close', () => {
-      if (!incoming.complete) reject(new Error('the client vanished before its request was whole; nothing has run'));
+      if (!incoming.complete) reject(new Error('the client vanished half way; nothing has run'));
     });
   });
 }

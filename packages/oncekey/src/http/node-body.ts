@@ -19,8 +19,8 @@ export interface Parsed {
 
 /** Who wants a body; one of the two is called, once. */
 export interface BodyTaker {
-  /** `giveBack` is to be called where the handler runs, right behind it, if that is at once. Answers whether anybody may still read the body. */
-  read(body: AskBody, giveBack: () => void): boolean;
+  /** `giveBack`, if given, is to be called where the handler runs, right behind it, if that is at once. Answers whether anybody may still read the body. */
+  read(body: AskBody, giveBack?: () => void): boolean;
   /** The client vanished half way. */
   gone(error: Error): void;
 }
@@ -43,11 +43,16 @@ export function linesOf(raw: readonly string[], name: string): readonly string[]
 
 /** What is known of the body without reading it: undefined when it has to be read. */
 export function knownBody(request: IncomingMessage, parsed: Parsed, limitBytes: number): AskBody | undefined {
-  const length = linesOf(request.rawHeaders, 'content-length')[0];
-  if (Number(length ?? 0) > limitBytes) return tooLarge;
+  const length = lengthOf(request);
+  if (length > limitBytes) return tooLarge;
   if (request.readableDidRead || request.readableEnded) return alreadyRead(parsed, limitBytes);
-  if (length === undefined && linesOf(request.rawHeaders, 'transfer-encoding').length === 0) return bytesOf(noBytes);
-  return Number(length ?? 1) === 0 ? bytesOf(noBytes) : undefined;
+  if (length > 0 || linesOf(request.rawHeaders, 'transfer-encoding').length > 0) return undefined;
+  return bytesOf(noBytes);
+}
+
+/** What the head says; NaN where it says nothing. */
+function lengthOf(request: IncomingMessage): number {
+  return Number(linesOf(request.rawHeaders, 'content-length')[0]);
 }
 
 /** Reads the body and tells it. */
@@ -90,7 +95,7 @@ class Reader {
     this.#limitBytes = limitBytes;
     this.#taker = taker;
     this.#push = request.push;
-    this.#expected = Number(linesOf(request.rawHeaders, 'content-length')[0]);
+    this.#expected = lengthOf(request);
   }
 
   start(): void {
@@ -175,7 +180,7 @@ class Reader {
   #tellLater(whole: Buffer): void {
     this.#told = true;
     queueMicrotask(() => {
-      this.#taker.read(this.#bytes > this.#limitBytes ? tooLarge : bytesOf(whole), () => undefined);
+      this.#taker.read(this.#bytes > this.#limitBytes ? tooLarge : bytesOf(whole));
     });
   }
 
@@ -186,8 +191,8 @@ class Reader {
   }
 
   #whole(): Buffer {
-    const [first, second] = this.#chunks;
-    return first !== undefined && second === undefined ? first : Buffer.concat(this.#chunks);
+    const chunks = this.#chunks;
+    return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
   }
 }
 
@@ -197,6 +202,6 @@ function closed(this: IncomingMessage): void {
 }
 
 function vanished(): IdempotencyError<'field_invalid'> {
-  const message = 'the client vanished before its request was whole; nothing has run';
+  const message = 'the client vanished half way; nothing has run';
   return new IdempotencyError('field_invalid', message, { field: 'body', reason: 'incomplete' });
 }

@@ -35,45 +35,44 @@ export function enterNode<R>(entry: Entry<R>, visit: NodeVisit<R>): void {
 
 /** What is done for one request. */
 class Turn<R> extends NodeHead<R> implements BodyTaker {
+  declare protected readonly asker: NodeVisit<R>;
   readonly #entry: Entry<R>;
-  readonly #visit: NodeVisit<R>;
-  #keyed: Keyed | undefined;
+  #keyed!: Keyed;
   /** The asynchronous context that the request came in: its handler runs in it, whoever brings the body's last byte. */
-  #context: AsyncResource | undefined;
+  #context!: AsyncResource;
   /** While the body is being told. */
   #giveBack: (() => void) | undefined;
 
   constructor(entry: Entry<R>, visit: NodeVisit<R>) {
     super(visit, entry.scope);
     this.#entry = entry;
-    this.#visit = visit;
   }
 
-  read(body: AskBody, giveBack: () => void): boolean {
+  read(body: AskBody, giveBack?: () => void): boolean {
     this.#giveBack = giveBack;
-    const wanted = this.#context?.runInAsyncScope(this.ask, this, body) ?? true;
+    const wanted = this.#context.runInAsyncScope(this.ask, this, body);
     this.#giveBack = undefined;
     return wanted;
   }
 
   gone(error: Error): void {
-    this.#context?.runInAsyncScope(this.#visit.failed, this.#visit, error);
+    this.#context.runInAsyncScope(this.asker.failed, this.asker, error);
   }
 
   /** Asks the protocol, with the body once that is known, and does as it is told; answers whether somebody may still read the body. */
   ask(body?: AskBody): boolean {
     try {
-      const told = body === undefined ? this.#entry.protocol.open(this) : this.#keyed?.read(body);
+      const told = body === undefined ? this.#entry.protocol.open(this) : this.#keyed.read(body);
       if (!isPromise(told)) return this.#proceed(told as Begun | Keyed);
-      told.then((late) => this.#proceed(late as Begun | Keyed)).catch((error: unknown) => this.#visit.failed(error));
+      told.then((late) => this.#proceed(late as Begun | Keyed)).catch((error: unknown) => this.asker.failed(error));
     } catch (error) {
-      this.#visit.failed(error);
+      this.asker.failed(error);
     }
     return true;
   }
 
   #proceed(begun: Begun | Keyed): boolean {
-    const visit = this.#visit;
+    const visit = this.asker;
     switch (begun.kind) {
       case 'keyed':
         this.#keyed = begun;
@@ -94,13 +93,13 @@ class Turn<R> extends NodeHead<R> implements BodyTaker {
   }
 
   #run(captured: Capture | undefined): boolean {
-    this.#visit.run(captured);
+    this.asker.run(captured);
     this.#giveBack?.();
     return true;
   }
 
   #readBody(limitBytes: number): boolean {
-    const { request, parsed } = this.#visit;
+    const { request, parsed } = this.asker;
     const known = knownBody(request, parsed, limitBytes);
     if (known !== undefined) return this.ask(known);
     this.#context = new AsyncResource('oncekey');

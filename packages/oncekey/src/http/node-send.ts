@@ -20,22 +20,18 @@ export function sendAnswer(response: ServerResponse, answer: Answer, close: bool
   if (writeHead === plain.writeHead && end === plain.end && !namesRepeat(headers)) {
     response.writeHead(status, flat(headers));
     // As one text with the head, a small body takes one piece less on its way.
-    if (body.length > 0 && body.length <= smallBytes) response.end(asBuffer(body).toString('latin1'), 'latin1');
-    else endWith(response, body);
+    if (body.length <= smallBytes) response.end(asBuffer(body).toString('latin1'), 'latin1');
+    else response.end(body);
     return;
   }
   // Middleware that watches the head must see it being set, line by line.
   response.statusCode = status;
   setLines(response, headers);
-  endWith(response, body);
-}
-
-const smallBytes = 4096;
-
-function endWith(response: ServerResponse, body: Uint8Array): void {
   if (body.length === 0) response.end();
   else response.end(body);
 }
+
+const smallBytes = 4096;
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

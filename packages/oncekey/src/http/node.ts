@@ -8,6 +8,7 @@ import { createEntry } from './entry.ts';
 import type { Parsed } from './node-body.ts';
 import type { Capture } from './node-capture.ts';
 import { enterNode, type NodeVisit } from './node-enter.ts';
+import { Late } from './node-late.ts';
 import type { EntryOptions } from './options.ts';
 
 /** A handler as `http.createServer` takes it; it may answer a promise. */
@@ -28,19 +29,20 @@ export function idempotency(
   };
 }
 
-class Visit implements NodeVisit<IncomingMessage> {
-  readonly own: IncomingMessage;
+class Visit extends Late implements NodeVisit<IncomingMessage> {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly #handler: NodeHandler;
-  #outcome: { readonly value: unknown } | { readonly error: unknown } | undefined;
-  #resolve: ((value: unknown) => void) | undefined;
 
   constructor(handler: NodeHandler, request: IncomingMessage, response: ServerResponse) {
-    this.own = request;
+    super();
     this.request = request;
     this.response = response;
     this.#handler = handler;
+  }
+
+  get own(): IncomingMessage {
+    return this.request;
   }
 
   get target(): string {
@@ -52,44 +54,23 @@ class Visit implements NodeVisit<IncomingMessage> {
   }
 
   run(captured: Capture | undefined): void {
-    this.#end(captured === undefined ? this.#handle() : this.#handleTaped(captured));
+    try {
+      const done = this.#handler(this.request, this.response);
+      this.end(captured && isPromise(done) ? done.then(undefined, (error) => fail(captured, error)) : done);
+    } catch (error) {
+      if (captured === undefined) throw error;
+      this.end(fail(captured, error));
+    }
   }
 
   answered(): void {
-    this.#end(undefined);
+    this.end(undefined);
   }
 
   /** A client that left before its request was whole is nobody's error; everything else is. */
   failed(error: unknown): void {
-    if (this.request.destroyed && !this.request.complete) this.#end(undefined);
-    else if (this.#resolve === undefined) this.#outcome = { error };
-    else this.#resolve(Promise.reject(error));
-  }
-
-  /** What the handler answered, or a promise of it; throws what was thrown. */
-  outcome(): unknown {
-    const outcome = this.#outcome;
-    if (outcome === undefined) return new Promise((resolve) => (this.#resolve = resolve));
-    if ('error' in outcome) throw outcome.error;
-    return outcome.value;
-  }
-
-  #end(value: unknown): void {
-    if (this.#resolve === undefined) this.#outcome = { value };
-    else this.#resolve(value);
-  }
-
-  #handle(): unknown {
-    return this.#handler(this.request, this.response);
-  }
-
-  #handleTaped(captured: Capture): unknown {
-    try {
-      const done = this.#handle();
-      return isPromise(done) ? done.catch((error: unknown) => fail(captured, error)) : done;
-    } catch (error) {
-      return fail(captured, error);
-    }
+    if (this.request.destroyed && !this.request.complete) this.answered();
+    else this.miss(error);
   }
 }
 

@@ -28,7 +28,11 @@ export function splitOutcome(outcome: Outcome): OutcomeParts {
     case 'value': {
       const { label, refs, details } = outcome;
       const isPlain = label === null && details === null && refs.length === 0;
-      return { kind: 'value', head: isPlain ? plainHead : JSON.stringify({ label, refs, details }), body: outcome.body };
+      return {
+        kind: 'value',
+        head: isPlain ? plainHead : JSON.stringify({ label, refs, details }),
+        body: outcome.body,
+      };
     }
     case 'failure':
       return { kind: 'failure', head: JSON.stringify({ name: outcome.name, message: outcome.message }), body: null };
