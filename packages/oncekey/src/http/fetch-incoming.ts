@@ -8,7 +8,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { AskBody } from './seam.ts';
 
-type Push = (chunk: Uint8Array | null) => boolean;
+type Push = (chunk: Buffer | null) => boolean;
 /** What is used of a Node request. */
 export type Incoming = Omit<IncomingMessage, 'push' | 'socket'> & {
   push: Push;
@@ -36,16 +36,16 @@ export function incomingOf(request: Request): Incoming | undefined {
 /** Its body, which stays there for others. Rejects when the client vanished half way. */
 export function readBelow(incoming: Incoming, limitBytes: number): Promise<AskBody> {
   return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = [];
+    const chunks: Buffer[] = [];
     let bytes = 0;
     const { push } = incoming;
     incoming.push = (chunk) => {
-      if (chunk !== null && (bytes += chunk.length) <= limitBytes) return chunks.push(chunk) > 0;
+      if (chunk !== null && chunks.push(chunk) > 0 && (bytes += chunk.length) <= limitBytes) return true;
       // Not deleted: an object that lost a property is slow from then on.
       incoming.push = push;
-      const whole = joined(chunks, chunk ?? undefined);
-      if (whole.length > 0) incoming.push(whole);
-      if (chunk === null) incoming.rawBody = Buffer.isBuffer(whole) ? whole : Buffer.from(whole.buffer);
+      const whole = bytes === chunks[0]?.length ? chunks[0] : Buffer.concat(chunks);
+      if (bytes > 0) incoming.push(whole);
+      if (chunk === null) incoming.rawBody = whole;
       resolve(chunk === null ? { kind: 'bytes', bytes: whole } : { kind: 'too-large' });
       return chunk !== null || incoming.push(null);
     };
@@ -55,18 +55,12 @@ export function readBelow(incoming: Incoming, limitBytes: number): Promise<AskBo
   });
 }
 
-/** Lets a body go by that nobody reads from the stream: else the server waits for its reader, with a timer, before the next request. */
-export function letGo(incoming: Incoming | undefined): void {
-  if (incoming?.rawBody !== undefined && incoming.readableFlowing === null) incoming.resume();
-}
-
-/** All `chunks` in one, and `last` behind them. */
-export function joined(chunks: readonly Uint8Array[], last?: Uint8Array): Uint8Array {
-  const all = last === undefined ? chunks : [...chunks, last];
-  if (all.length === 1 && all[0] !== undefined) return all[0];
-  const whole = new Uint8Array(all.reduce((bytes, { length }) => bytes + length, 0));
+/** All `chunks` in one. */
+export function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  if (chunks.length === 1 && chunks[0] !== undefined) return chunks[0];
+  const whole = new Uint8Array(chunks.reduce((bytes, { length }) => bytes + length, 0));
   let at = 0;
-  for (const chunk of all) {
+  for (const chunk of chunks) {
     whole.set(chunk, at);
     at += chunk.length;
   }

@@ -4,7 +4,7 @@
  * read, from there. Holds at most the limit.
  */
 import { chain, isPromise, type MaybePromise } from '../core/maybe.ts';
-import { incomingOf, joined, letGo, readBelow, type Incoming } from './fetch-incoming.ts';
+import { incomingOf, joined, readBelow, type Incoming } from './fetch-incoming.ts';
 import type { Ask, AskBody, Begun, Protocol, ScopeAnswer } from './seam.ts';
 
 const noLines: readonly string[] = [];
@@ -76,9 +76,13 @@ export class FetchAsk implements Ask {
     return this.#facts.scope();
   }
 
-  /** The answer is whole or on its way: whoever still wants the body has it, or has begun to read it. */
+  /**
+   * The answer is whole or on its way: who wants the body has it, or has begun to read it. A stream that nobody reads is let
+   * go: else the server waits for its reader, with a timer, before the next request.
+   */
   over(): void {
-    letGo(this.#below);
+    const below = this.#below;
+    if (below?.rawBody !== undefined && below.readableFlowing === null) below.resume();
   }
 }
 
