@@ -23,7 +23,7 @@ const shortText = 64;
 const noDigit = 0x10;
 /** What a character code below 128 is worth as a lowercase hexadecimal digit. As small as it is, it stays in the cache. */
 const valueOf = new Uint8Array(128).fill(noDigit);
-for (const [value, digit] of [...'0123456789abcdef'].entries()) valueOf[digit.charCodeAt(0)] = value;
+for (let value = 0; value < noDigit; value++) valueOf[value.toString(noDigit).charCodeAt(0)] = value;
 
 function hasDashes(text: string): boolean {
   return (
