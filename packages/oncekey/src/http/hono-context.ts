@@ -18,6 +18,8 @@ export interface HonoContext {
   };
   get res(): Response;
   set res(response: Response | undefined);
+  /** What the runtime gives: on Hono's server for Node the request and the response below. */
+  readonly env?: unknown;
   /** Throws where the runtime has none. */
   readonly executionCtx: { waitUntil(work: Promise<unknown>): void };
   header(name: string, value: string): void;
@@ -50,6 +52,8 @@ export function answered(context: HonoContext, answer: Answer): Response {
 
 /** Keeps a worker alive for `work`, where the runtime is one. */
 export function keepAlive(context: HonoContext, work: Promise<unknown>): void {
+  // Node is none, and to be told so by an error with its stack would cost more than the answer.
+  if ((context.env as { incoming?: { httpVersion?: string } } | undefined)?.incoming?.httpVersion !== undefined) return;
   try {
     context.executionCtx.waitUntil(work);
   } catch {

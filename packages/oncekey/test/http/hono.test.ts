@@ -12,6 +12,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { CompleteAsk } from '../../src/core/store.ts';
 import { currentWork } from '../../src/core/work.ts';
 import { idempotency } from '../../src/http/hono.ts';
 import { memory } from '../../src/stores/memory.ts';
@@ -268,6 +269,31 @@ describe('others', () => {
     expect((await request()).status).toBe(422);
     const again = await request();
     expect([again.status, await again.text(), again.headers.get('idempotent-replayed')]).toEqual([422, 'no', 'true']);
+  });
+
+  it('keeps a worker alive for a store that takes its time, and asks Node’s server for no such thing', async () => {
+    const kept = memory();
+    const store = { ...kept, complete: async (ask: CompleteAsk) => kept.complete(ask) };
+    const app = new Hono();
+    let asked = 0;
+    app.use((context, next) => {
+      const found = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(context), 'executionCtx');
+      Object.defineProperty(context, 'executionCtx', {
+        get() {
+          asked += 1;
+          return found?.get?.call(context) as unknown;
+        },
+      });
+      return next();
+    });
+    app.use(idempotency({ store, scope: 'public' }));
+    app.post('/orders', (context) => context.text('done', 201));
+    const background: Promise<unknown>[] = [];
+    const context = { waitUntil: (work: Promise<unknown>) => void background.push(work) };
+    await app.request('/orders', { method: 'POST', headers: { 'Idempotency-Key': 'a' } }, {}, context as never);
+    expect([asked, background.length]).toEqual([1, 1]);
+    expect((await send(await listen(app), order)).status).toBe(201);
+    expect(asked).toBe(1);
   });
 
   it('knows the context by type', () => {
