@@ -1,7 +1,7 @@
 /**
  * The library over memory in front of a handler, beside the handler alone and beside peers
  * over memory on the same framework: first and replayed answers, and the bytes that a
- * finished record costs.
+ * finished record costs. On `node:http` also beside a page of middleware written by hand.
  */
 import { connections, httpFigure, playHttp } from './harness/http.js';
 import { startChild } from './harness/process.js';
@@ -19,6 +19,7 @@ const peerGoal = 1.3;
  * @property {number} firstGoal
  * @property {number} replayGoal
  * @property {readonly string[]} peers
+ * @property {boolean} [byHand] Whether its server has the middleware written by hand, too.
  */
 
 /** @type {readonly Framework[]} */
@@ -30,6 +31,7 @@ const frameworks = [
     firstGoal: 0.75,
     replayGoal: 0.95,
     peers: [],
+    byHand: true,
   },
   {
     name: 'express-memory',
@@ -65,7 +67,7 @@ export async function httpMemory(quick) {
  * @param {Framework} framework
  * @param {boolean} quick
  */
-async function compare({ name, file, baseline, firstGoal, replayGoal, peers }, quick) {
+async function compare({ name, file, baseline, firstGoal, replayGoal, peers, byHand = false }, quick) {
   /** @type {import('./harness/process.js').Child[]} */
   const children = [];
   /** @type {import('./harness/http.js').HttpContender[]} */
@@ -82,7 +84,8 @@ async function compare({ name, file, baseline, firstGoal, replayGoal, peers }, q
   try {
     await enter(baseline, 'bare', 'fresh');
     // Firsts fill their own server's memory; replays meet a small one, as they would behind a sweep.
-    for (const [as, what] of [['', 'memory'], ...peers.map((peer) => [`${peer} `, peer])]) {
+    const others = byHand ? [...peers, 'by-hand'] : peers;
+    for (const [as, what] of [['', 'memory'], ...others.map((other) => [`${other} `, other])]) {
       await enter(`${as}first`, what ?? '', 'fresh');
       await enter(`${as}replay`, what ?? '', 'repeat');
     }
@@ -94,6 +97,10 @@ async function compare({ name, file, baseline, firstGoal, replayGoal, peers }, q
         ['first', 'replay'].map((metric) =>
           httpFigure(played, { name, metric, contender: metric, baseline: `${peer} ${metric}`, goal: peerGoal }),
         ),
+      ),
+      // A floor, and so without a goal.
+      ...(byHand ? ['first', 'replay'] : []).map((metric) =>
+        httpFigure(played, { name: `${baseline}-by-hand`, metric, contender: `by-hand ${metric}`, baseline }),
       ),
     ];
   } finally {

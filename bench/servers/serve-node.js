@@ -12,11 +12,18 @@ export async function serveNode(openStore) {
 
 /** @type {import('node:http').RequestListener} */
 function handler(request, response) {
-  readBody(request, (text) => {
-    const body = JSON.stringify(chargeFor(JSON.parse(text)));
-    response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
-    response.end(body);
-  });
+  readBody(request, (text) => answerCharge(text, response));
+}
+
+/**
+ * What it does with a body.
+ * @param {string} text
+ * @param {import('node:http').ServerResponse} response
+ */
+export function answerCharge(text, response) {
+  const body = JSON.stringify(chargeFor(JSON.parse(text)));
+  response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
+  response.end(body);
 }
 
 /**
