@@ -4,7 +4,7 @@
  * never repaired: a key that was guessed would protect something else. Linear in the
  * length of the line; knows no status.
  */
-import { chain, type MaybePromise } from '../core/maybe.ts';
+import type { MaybePromise } from '../core/maybe.ts';
 
 /** `absent`: no line at all. `invalid`: lines that are no key, and why. */
 export type KeyReading =
@@ -33,24 +33,20 @@ export function readKey(lines: readonly string[], rules: KeyRules): MaybePromise
   const line = lines[0];
   if (line === undefined) return absent;
   if (lines.length > 1) return invalid('it was sent more than once');
-  if (line.trim() === '') return invalid('it is empty');
-  if (rules.keyFormat === 'any') return checkLength(line, rules);
   const value = line.trim();
-  const reading = value.startsWith('"') ? readString(value) : readBare(value, rules);
-  return chain(reading, (read) => (read.kind === 'key' ? checkKey(read.key, rules) : read));
-}
-
-function readString(value: string): MaybePromise<KeyReading> {
+  if (value === '') return invalid('it is empty');
+  if (rules.keyFormat === 'any') return checkLength(line, rules);
   // Nearly all keys take this way: a string without escapes and parameters is its own text.
-  return plainString.test(value) ? { kind: 'key', key: value.slice(1, -1) } : parseString(value);
+  if (plainString.test(value)) return checkKey(value.slice(1, -1), rules);
+  return value.startsWith('"') ? parseString(value, rules) : readBare(value, rules);
 }
 
 /** The parser is loaded by the first key that needs it: most never do. */
-async function parseString(value: string): Promise<KeyReading> {
+async function parseString(value: string, rules: KeyRules): Promise<KeyReading> {
   const { parseItem } = await import('structured-headers');
   try {
     const [item] = parseItem(value);
-    if (typeof item === 'string') return { kind: 'key', key: item };
+    if (typeof item === 'string') return checkKey(item, rules);
   } catch {
     // What the parser found is less useful to a caller than the rule.
   }
@@ -60,7 +56,7 @@ async function parseString(value: string): Promise<KeyReading> {
 function readBare(value: string, rules: KeyRules): KeyReading {
   if (rules.keyFormat === 'strict') return invalid('it must be a quoted string');
   if (clientBugs.has(value)) return invalid(`its value is ${value}`);
-  if (bareValue.test(value)) return { kind: 'key', key: value };
+  if (bareValue.test(value)) return checkKey(value, rules);
   return invalid(
     printableAscii.test(value)
       ? 'without quotes it must not contain spaces, commas, semicolons or quotes'
