@@ -1,6 +1,7 @@
-/** A Fastify app with one route, `bare` or, as the argument says, behind the library over memory or behind a peer. */
+/** A Fastify app with one route, `bare` or, as the argument says, behind the library over memory, a peer or hooks by hand. */
 import { fastify } from 'fastify';
 import { chargeFor, serveParent } from './answer.js';
+import { onceByHand } from './fastify-by-hand.js';
 import { nodeIdempotency, powertools } from './peers.js';
 
 const app = fastify();
@@ -10,6 +11,7 @@ if (contender === 'memory') {
   const { idempotency } = await import('oncekey/fastify');
   app.register(idempotency({ store: memory(), scope: (request) => request.headers.authorization }));
 }
+if (contender === 'by-hand') onceByHand(app);
 const peers = new Map([
   ['node-idempotency', nodeIdempotency],
   ['powertools', powertools],

@@ -1,23 +1,12 @@
-/**
- * What a careful engineer writes in a page: answers in a Map by scope and key, the body's
- * digest against another input, 409 while the first runs, a day of retention within a bound.
- * No lease, no takeover, no streams, no search; a head that is given as a list is not kept.
- */
-import { hash } from 'node:crypto';
-
-const retentionMs = 86_400_000;
-const maxRecords = 100_000;
+/** The page by hand in front of a handler of `node:http`; a head that is given as a list is not kept. */
+import { readBody } from './answer.js';
+import { AnswersByHand } from './by-hand.js';
 
 /**
  * @typedef {object} Answer
  * @property {number} status
  * @property {import('node:http').OutgoingHttpHeaders} headers
  * @property {Buffer} body
- *
- * @typedef {object} Entry
- * @property {string} fingerprint
- * @property {number} endsAtMs Infinity while the first runs.
- * @property {Answer | undefined} answer
  *
  * @typedef {(text: string, response: import('node:http').ServerResponse) => void} Handle Answers a body.
  */
@@ -27,55 +16,28 @@ const maxRecords = 100_000;
  * @returns {import('node:http').RequestListener}
  */
 export function onceByHand(handle) {
-  /** @type {Map<string, Entry>} */
-  const entries = new Map();
+  /** @type {AnswersByHand<Answer>} */
+  const answers = new AnswersByHand();
   return (request, response) => {
-    readBytes(request, (body) => {
+    readBody(request, (body) => {
       const { authorization: scope, 'idempotency-key': key } = request.headers;
-      if (request.method !== 'POST' || key === undefined) return handle(body.toString(), response);
-      if (scope === undefined) return refuse(response, 401, 'whose key is this?');
-      const id = JSON.stringify([scope, key]);
-      const fingerprint = hash('sha256', Buffer.concat([Buffer.from(`${request.method} ${request.url}\n`), body]));
-      const known = entries.get(id);
-      if (known !== undefined && known.endsAtMs > Date.now()) return repeat(response, known, fingerprint);
-      entries.delete(id);
-      makeRoom(entries);
-      /** @type {Entry} */
-      const entry = { fingerprint, endsAtMs: Infinity, answer: undefined };
-      entries.set(id, entry);
-      capture(response, (answer) => {
-        if (answer === undefined || answer.status >= 500) return void entries.delete(id);
-        entry.answer = answer;
-        entry.endsAtMs = Date.now() + retentionMs;
-      });
-      handle(body.toString(), response);
+      if (request.method !== 'POST' || key === undefined) return handle(body, response);
+      const begun = answers.begin(scope, /** @type {string} */ (key), `${request.method} ${request.url}\n${body}`);
+      if ('refusal' in begun) return refuse(response, begun.refusal);
+      if ('answer' in begun) return repeat(response, begun.answer);
+      capture(response, begun.done);
+      handle(body, response);
     });
   };
 }
 
 /**
  * @param {import('node:http').ServerResponse} response
- * @param {Entry} known
- * @param {string} asked The fingerprint of this request.
+ * @param {Answer} answer
  */
-function repeat(response, { answer, fingerprint }, asked) {
-  if (fingerprint !== asked) return refuse(response, 422, 'this key came before with another request');
-  if (answer === undefined) return refuse(response, 409, 'the first request is still running');
+function repeat(response, answer) {
   response.writeHead(answer.status, { ...answer.headers, 'Idempotency-Replayed': 'true' });
   response.end(answer.body);
-}
-
-/**
- * Lets the oldest finished answers go.
- * @param {Map<string, Entry>} entries
- */
-function makeRoom(entries) {
-  if (entries.size < maxRecords) return;
-  for (const [id, { answer }] of entries) {
-    if (answer === undefined) continue;
-    entries.delete(id);
-    return;
-  }
 }
 
 /**
@@ -116,22 +78,11 @@ function capture(response, done) {
 
 /**
  * @param {import('node:http').ServerResponse} response
- * @param {number} status
- * @param {string} detail
+ * @param {import('./by-hand.js').Refusal} refusal
  */
-function refuse(response, status, detail) {
-  const body = JSON.stringify({ status, detail });
-  response.writeHead(status, { 'Content-Type': 'application/problem+json', 'Content-Length': Buffer.byteLength(body) });
+function refuse(response, refusal) {
+  const body = JSON.stringify(refusal);
+  const headers = { 'Content-Type': 'application/problem+json', 'Content-Length': Buffer.byteLength(body) };
+  response.writeHead(refusal.status, headers);
   response.end(body);
-}
-
-/**
- * @param {import('node:http').IncomingMessage} request
- * @param {(body: Buffer) => void} use
- */
-function readBytes(request, use) {
-  /** @type {Buffer[]} */
-  const chunks = [];
-  request.on('data', (/** @type {Buffer} */ chunk) => chunks.push(chunk));
-  request.on('end', () => use(Buffer.concat(chunks)));
 }
