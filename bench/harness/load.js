@@ -12,7 +12,7 @@ import { connect } from 'node:net';
  * @typedef {object} LoadAsk
  * @property {number} port
  * @property {string} path
- * @property {'none' | 'fresh' | 'repeat'} keys No key header; a key never used before; one of sixteen.
+ * @property {'none' | 'fresh' | 'repeat'} keys No key header; a key and a body never used before; one of sixteen.
  * @property {number} connections
  * @property {number} durationMs Time to send; ignored when `requests` is given.
  * @property {number} [requests] Exactly this many instead.
@@ -77,7 +77,7 @@ function stayAwake() {
  * @returns {Promise<void>}
  */
 function drive(ask, index, budget) {
-  const { bytes, keyAt } = requestBytes(ask, index);
+  const { bytes, keyAt, noteAt } = requestBytes(ask, index);
   return new Promise((resolve, reject) => {
     const buffer = Buffer.allocUnsafe(4096);
     let expected = 0;
@@ -105,7 +105,11 @@ function drive(ask, index, budget) {
         return;
       }
       budget.left -= 1;
-      if (ask.keys === 'fresh') writeKey(bytes, keyAt, nextKey++);
+      if (ask.keys === 'fresh') {
+        // A new intent has a body of its own, too.
+        writeKey(bytes, noteAt, nextKey);
+        writeKey(bytes, keyAt, nextKey++);
+      }
       socket.write(bytes);
     };
     socket.on('connect', next);
@@ -119,7 +123,8 @@ function drive(ask, index, budget) {
  * @param {number} index
  */
 function requestBytes(ask, index) {
-  const body = JSON.stringify({ order: 'order-1001', amount: 4200, currency: 'EUR', note: 'x'.repeat(137) });
+  const note = '0'.repeat(keyDigits);
+  const body = JSON.stringify({ order: 'order-1001', amount: 4200, currency: 'EUR', note: note.padEnd(137, 'x') });
   const head = [
     `POST ${ask.path} HTTP/1.1`,
     `Host: 127.0.0.1:${ask.port}`,
@@ -131,7 +136,7 @@ function requestBytes(ask, index) {
   const bytes = Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`);
   const keyAt = bytes.indexOf('Idempotency-Key: "') + 'Idempotency-Key: "'.length;
   if (ask.keys === 'repeat') writeKey(bytes, keyAt, (index + (ask.firstKey ?? 0)) % repeatedKeys);
-  return { bytes, keyAt };
+  return { bytes, keyAt, noteAt: bytes.lastIndexOf(note) };
 }
 
 /**
