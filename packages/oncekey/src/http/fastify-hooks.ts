@@ -60,7 +60,7 @@ export function fastifyHooks<R extends FastifyRequest>(
         if (begun.close) reply.raw.shouldKeepAlive = false;
         reply.send(setAnswer(reply, begun.answer));
       };
-      attempt(() => chain(entry.protocol.begin(new NodeAsk(asker, entry.scope)), proceed), done);
+      attempt(() => entry.protocol.begin(new NodeAsk(asker, entry.scope), proceed), done);
     },
     onSend(request, reply, payload, done) {
       const held = slotted(request)[slot];

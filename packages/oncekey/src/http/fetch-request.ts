@@ -3,7 +3,7 @@
  * handler gets the very request that came, unread; or where the framework keeps what was
  * read, from there. Holds at most the limit.
  */
-import { chain, isPromise, type MaybePromise } from '../core/maybe.ts';
+import { isPromise, type MaybePromise } from '../core/maybe.ts';
 import { incomingOf, joined, readBelow, type Incoming } from './fetch-incoming.ts';
 import type { Ask, AskBody, Begun, Protocol, ScopeAnswer } from './seam.ts';
 
@@ -86,13 +86,10 @@ export class FetchAsk implements Ask {
   }
 }
 
-/** Asks the protocol and does what `proceed` makes of its answer. Each promise in between would cost more than most of what is done there. */
+/** Asks the protocol and does what `proceed` makes of its answer; what is thrown rejects. */
 export function proceedBy<T>(protocol: Protocol, ask: Ask, proceed: (begun: Begun) => MaybePromise<T>): Promise<T> {
   try {
-    const done = chain(protocol.open(ask), (opened) => {
-      if (opened.kind !== 'keyed') return proceed(opened);
-      return chain(ask.body(opened.limitBytes), (body) => chain(opened.read(body), proceed));
-    });
+    const done = protocol.begin(ask, proceed);
     return isPromise(done) ? done : Promise.resolve(done);
   } catch (error) {
     return Promise.reject(error as Error);

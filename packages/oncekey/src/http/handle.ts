@@ -44,10 +44,12 @@ class HttpProtocol implements Protocol, Standing {
     loadProblems().catch(() => undefined);
   }
 
-  begin(ask: Ask): MaybePromise<Begun> {
+  begin(ask: Ask): MaybePromise<Begun>;
+  begin<T>(ask: Ask, proceed: (begun: Begun) => MaybePromise<T>): MaybePromise<T>;
+  begin(ask: Ask, proceed: (begun: Begun) => unknown = (begun) => begun): unknown {
     return chain(this.open(ask), (opened) => {
-      if (opened.kind !== 'keyed') return opened;
-      return chain(ask.body(opened.limitBytes), (body) => opened.read(body));
+      if (opened.kind !== 'keyed') return proceed(opened);
+      return chain(ask.body(opened.limitBytes), (body) => chain(opened.read(body), proceed));
     });
   }
 

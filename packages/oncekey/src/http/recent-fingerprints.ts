@@ -1,7 +1,8 @@
 /**
  * Fingerprints of the inputs seen last, by a digest of their exact bytes: a repeat that
  * comes soon, which is when repeats come, is not parsed and written canonically again.
- * Bounded; it holds digests only, nothing of what they were made of.
+ * Bounded; of bodies it holds digests only, and beside them what else was said: method,
+ * target, Content-Type and the headers that count.
  */
 import type { Fingerprint } from '../core/store.ts';
 

@@ -91,6 +91,8 @@ export interface Keyed {
 /** The HTTP protocol over one store. */
 export interface Protocol {
   begin(ask: Ask): MaybePromise<Begun>;
+  /** The same, and goes on with `proceed` where the answer is: a promise in between costs more than most of what is done there. */
+  begin<T>(ask: Ask, proceed: (begun: Begun) => MaybePromise<T>): MaybePromise<T>;
   /** The same for who reads the body himself: without a promise in between, where the store makes none. */
   open(ask: AskHead): MaybePromise<Begun | Keyed>;
   close(): Promise<void>;
