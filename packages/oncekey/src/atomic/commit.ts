@@ -3,12 +3,12 @@
  * assumption. The server may not have ended it yet, so that a record which is not there says
  * nothing before nobody holds it any more. A store that cannot be read is asked again.
  */
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import type { Intent } from '../core/engine.ts';
 import { pause } from '../core/guard.ts';
 import type { MaybePromise } from '../core/maybe.ts';
 import type { Store, StoredRecord, Token } from '../core/store.ts';
+import { freshToken } from '../core/token.ts';
 import { bindTo, claimIn, RolledBack, underWay } from './claim.ts';
 import type { AtomicDatabase } from './database.ts';
 
@@ -55,7 +55,7 @@ export async function isHeldIn<Tx>(db: AtomicDatabase<Tx>, store: Store, intent:
   let isFree = false;
   try {
     await db.transaction(async (_tx, execute) => {
-      await claimIn(bindTo(store, execute), intent, randomUUID());
+      await claimIn(bindTo(store, execute), intent, freshToken());
       isFree = true;
       throw new RolledBack(underWay);
     });

@@ -4,7 +4,7 @@
  * answer is sent. Giving back rolls everything back. There is no lease to lose; a commit whose
  * reply was lost is resolved by reading.
  */
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { systemClock, type Clock } from '../core/clock.ts';
 import {
   createEngine,
@@ -17,6 +17,7 @@ import {
 import { pause } from '../core/guard.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RecordId } from '../core/store.ts';
+import { freshToken } from '../core/token.ts';
 import { binderOf, bindTo, claimIn, RolledBack, underWay } from './claim.ts';
 import { committedBy, isHeldIn } from './commit.ts';
 import type { AtomicDatabase } from './database.ts';
@@ -80,7 +81,7 @@ class AtomicEngine implements Engine {
       let owned: OpenTransaction | undefined;
       const ended = this.#db.transaction(async (tx, execute) => {
         const bound = bindTo(store, execute);
-        const token = randomUUID();
+        const token = freshToken();
         const attempt = await claimIn(bound, intent, token);
         owned = new OpenTransaction(intent.id, token, attempt, tx);
         answer({ kind: 'run', ownership: owned });

@@ -3,7 +3,7 @@
  * decimal, and a colon), so that no two lists of parts can ever make the same bytes (I7).
  */
 import { Buffer } from 'node:buffer';
-import * as crypto from 'node:crypto';
+import crypto from 'node:crypto';
 
 type Encoding = 'hex' | 'base64url';
 

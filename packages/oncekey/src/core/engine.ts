@@ -3,7 +3,6 @@
  * a decision; if it is yours, run the work and tell how it went. It keeps I1, I3, I6,
  * I8, I11 and I17 and knows no protocol, no query language and no wall clock.
  */
-import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock } from './clock.ts';
 import { decide, decideFromRecord } from './decide.ts';
 import type { OnceEvent } from './events.ts';
@@ -25,6 +24,7 @@ import type {
   Token,
 } from './store.ts';
 import { noLabels } from './store.ts';
+import { freshToken } from './token.ts';
 import { waitForOutcome } from './wait.ts';
 import type { Running } from './work.ts';
 
@@ -157,13 +157,11 @@ class ClaimingEngine implements Engine {
   }
 
   begin(intent: Intent): MaybePromise<Decision> {
-    return chain(this.#claim(intent), (decision) => this.#decided(intent, decision));
-  }
-
-  #decided(intent: Intent, decision: Decision): MaybePromise<Decision> {
-    if (decision.kind !== 'in-progress' || intent.policy.inProgress === 'reject') return this.told(intent, decision);
-    const waited = waitForOutcome(this.#store, this.#clock, intent, () => this.#claim(intent));
-    return waited.then((last) => this.told(intent, last));
+    return chain(this.#claim(intent), (decision) => {
+      if (decision.kind !== 'in-progress' || intent.policy.inProgress === 'reject') return this.told(intent, decision);
+      const waited = waitForOutcome(this.#store, this.#clock, intent, () => this.#claim(intent));
+      return waited.then((last) => this.told(intent, last));
+    });
   }
 
   look(intent: Intent): MaybePromise<DuplicateDecision> {
@@ -182,7 +180,7 @@ class ClaimingEngine implements Engine {
   #claim(intent: Intent, again?: ClaimAsk): MaybePromise<Decision> {
     const ask: ClaimAsk = again ?? {
       id: intent.id,
-      token: randomUUID(),
+      token: freshToken(),
       fingerprint: intent.fingerprint,
       leaseMs: intent.policy.leaseMs,
       ifAbandoned: intent.policy.abandoned,
@@ -200,9 +198,8 @@ class ClaimingEngine implements Engine {
   #claimed(intent: Intent, ask: ClaimAsk, answer: ClaimAnswer | StoreFailure, last: boolean): MaybePromise<Decision> {
     if (answer instanceof StoreFailure) {
       if (last) this.#background(this.#giveBack(ask));
-      if (last || !answer.mayPass) return this.#down(intent, 'claim', answer);
-      this.#emit({ kind: 'store-failed', phase: 'claim', error: answer.error, id: intent.id, labels: intent.labels });
-      return this.#claim(intent, ask);
+      const down = this.#down(intent, 'claim', answer);
+      return last || !answer.mayPass ? down : this.#claim(intent, ask);
     }
     if (answer.kind === 'granted') {
       return { kind: 'run', ownership: new Owned(this.#tools, intent, ask.token, answer) };
@@ -210,8 +207,7 @@ class ClaimingEngine implements Engine {
     const verdict = decide(answer, intent);
     // Once only: the second claim carries the record's own fingerprint and cannot come back here.
     if (verdict.kind !== 'claim-as') return verdict;
-    const refingerprint = (algorithm: string): Fingerprint | null => intent.refingerprint?.(algorithm) ?? null;
-    return this.#claim({ ...intent, fingerprint: verdict.fingerprint, refingerprint });
+    return this.#claim({ ...intent, fingerprint: verdict.fingerprint });
   }
 
   /** Nobody will run under a claim whose answer came too late; a failure leaves it to its lease. */

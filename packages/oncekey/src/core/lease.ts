@@ -47,9 +47,9 @@ export class Heartbeats {
   }
 
   /** Stops renewing; the timer is left to find nothing due, which is cheaper than to cancel it for each request. */
-  remove(beat: Beat): void {
+  remove(beat: Beat | undefined): void {
+    if (beat === undefined || beat.place === -1) return;
     const { place } = beat;
-    if (place === -1) return;
     beat.place = -1;
     const last = this.#beats.pop();
     if (last === undefined || last === beat) return;

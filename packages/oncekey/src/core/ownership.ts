@@ -11,7 +11,7 @@ import { pause, StoreFailure, type Guard } from './guard.ts';
 import { heartbeatsOf, type Beat, type Lease } from './lease.ts';
 import { chain, isPromise, type MaybePromise } from './maybe.ts';
 import type { Outcome } from './outcome.ts';
-import type { ExtendAnswer, Granted, SavedStep, SaveStepAnswer, Store, Token } from './store.ts';
+import type { Granted, SavedStep, SaveStepAnswer, Store, Token } from './store.ts';
 import { derivedKey, Steps, type Work } from './work.ts';
 
 /** What all ownerships of an engine share. */
@@ -33,6 +33,7 @@ export class Owned implements Ownership, Work, Lease {
   readonly token: Token;
   readonly attempt: number;
   readonly leaseMs: number;
+  readonly work: Work = this;
   lost = false;
   released = false;
   settled = false;
@@ -59,10 +60,6 @@ export class Owned implements Ownership, Work, Lease {
     this.#beat = (intent.heartbeat ?? true) ? heartbeatsOf(tools.clock).add(this) : undefined;
   }
 
-  get work(): Work {
-    return this;
-  }
-
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
     if (this.lost) this.#abort.abort(this.#lostError());
@@ -86,7 +83,7 @@ export class Owned implements Ownership, Work, Lease {
   complete(outcome: Outcome): MaybePromise<'stored' | 'lost' | 'unrecorded'> {
     const ask = { id: this.id, token: this.token, outcome, retentionMs: this.#retentionMs };
     const call = (): ReturnType<Store['complete']> => this.#tools.store.complete(ask);
-    return this.#settle('completed', call, (answer) => {
+    return this.#settle('complete', call, (answer) => {
       if (answer.kind === 'lost') return 'lost';
       this.completedAtMs = answer.completedAtMs;
       return 'stored';
@@ -95,18 +92,17 @@ export class Owned implements Ownership, Work, Lease {
 
   giveBack(): MaybePromise<'released' | 'lost' | 'unrecorded'> {
     const call = (): ReturnType<Store['release']> => this.#tools.store.release(this.id, this.token, this.#retentionMs);
-    return this.#settle('released', call, ({ kind }) => kind);
+    return this.#settle('release', call, ({ kind }) => kind);
   }
 
   extend(told: (answer: 'kept' | 'lost' | 'silent') => void): void {
-    const tell = (answer: ExtendAnswer | StoreFailure): void => {
-      if (!(answer instanceof StoreFailure)) return told(answer.kind);
-      this.#emitFailure('extend', answer);
-      told('silent');
-    };
     const answer = this.#tools.guard(() => this.#tools.store.extend(this.id, this.token, this.leaseMs));
-    if (isPromise(answer)) this.#tools.background(answer.then(tell));
-    else tell(answer);
+    const done = chain(answer, (it) => {
+      if (!(it instanceof StoreFailure)) return told(it.kind);
+      this.#emit({ kind: 'store-failed', phase: 'extend', error: it.error });
+      told('silent');
+    });
+    if (isPromise(done)) this.#tools.background(done);
   }
 
   lose(): void {
@@ -117,7 +113,7 @@ export class Owned implements Ownership, Work, Lease {
   }
 
   #settle<A extends { readonly kind: string }, R extends string>(
-    event: 'completed' | 'released',
+    phase: 'complete' | 'release',
     call: () => MaybePromise<A>,
     result: (answer: A) => R,
   ): MaybePromise<R | 'unrecorded'> {
@@ -125,19 +121,19 @@ export class Owned implements Ownership, Work, Lease {
     this.settled = true;
     const answerByMs = clock.monotonicMs() + storeTimeoutMs;
     const finish = (answer: A): R => {
-      this.#still();
+      heartbeatsOf(clock).remove(this.#beat);
       if (answer.kind === 'lost') this.lose();
-      else this.#emit({ kind: event, attempt: this.attempt, runMs: clock.monotonicMs() - this.#startMs });
+      else this.#emit({ kind: `${phase}d`, attempt: this.attempt, runMs: clock.monotonicMs() - this.#startMs });
       return result(answer);
     };
     return chain(guard(call), (first) =>
-      first instanceof StoreFailure ? this.#insist(event, first, answerByMs, call, finish) : finish(first),
+      first instanceof StoreFailure ? this.#insist(phase, first, answerByMs, call, finish) : finish(first),
     );
   }
 
   /** Tries until the store timeout in front of the caller, then behind him until the lease ends. */
   async #insist<A, R>(
-    event: 'completed' | 'released',
+    phase: 'complete' | 'release',
     first: StoreFailure,
     answerByMs: number,
     call: () => MaybePromise<A>,
@@ -146,9 +142,9 @@ export class Owned implements Ownership, Work, Lease {
     const { clock, guard } = this.#tools;
     let answer: A | StoreFailure = first;
     for (let pauseMs = 20; answer instanceof StoreFailure; pauseMs = Math.min(pauseMs * 2, 1000)) {
-      this.#emitFailure(event === 'completed' ? 'complete' : 'release', answer);
+      this.#emit({ kind: 'store-failed', phase, error: answer.error });
       if (clock.monotonicMs() + pauseMs >= answerByMs) {
-        this.#tools.background(this.#insistBehind(event, call, finish));
+        this.#tools.background(this.#insistBehind(phase, call, finish));
         return 'unrecorded';
       }
       await pause(clock, pauseMs);
@@ -158,12 +154,12 @@ export class Owned implements Ownership, Work, Lease {
   }
 
   async #insistBehind<A>(
-    event: 'completed' | 'released',
+    phase: 'complete' | 'release',
     call: () => MaybePromise<A>,
     finish: (answer: A) => unknown,
   ): Promise<void> {
     const { clock, guard } = this.#tools;
-    if (event === 'completed') this.#emit({ kind: 'unrecorded', attempt: this.attempt });
+    if (phase === 'complete') this.#emit({ kind: 'unrecorded', attempt: this.attempt });
     for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 1000)) {
       await pause(clock, pauseMs);
       const answer = await guard(call);
@@ -171,12 +167,8 @@ export class Owned implements Ownership, Work, Lease {
       const endMs = this.#beat?.endMs ?? this.#startMs + this.leaseMs;
       if (clock.monotonicMs() >= endMs) break;
     }
-    this.#still();
+    heartbeatsOf(clock).remove(this.#beat);
     this.#emit({ kind: 'record-lost', attempt: this.attempt });
-  }
-
-  #still(): void {
-    if (this.#beat !== undefined) heartbeatsOf(this.#tools.clock).remove(this.#beat);
   }
 
   async #saveStep(step: SavedStep): Promise<void> {
@@ -185,7 +177,7 @@ export class Owned implements Ownership, Work, Lease {
     // Only the reply may have been lost, and saving a name again replaces it.
     const answer = first instanceof StoreFailure ? await this.#tools.guard(save) : first;
     if (answer instanceof StoreFailure) {
-      this.#emitFailure('saveStep', answer);
+      this.#emit({ kind: 'store-failed', phase: 'saveStep', error: answer.error });
       const message = `step ${JSON.stringify(step.name)} ran, but the store did not record it; retry with the same key`;
       throw new IdempotencyError('store_unavailable', message, { phase: 'work' }, { cause: answer.error });
     }
@@ -198,10 +190,6 @@ export class Owned implements Ownership, Work, Lease {
   #lostError(): IdempotencyError<'lease_lost'> {
     const message = `attempt ${this.attempt} lost its lease and somebody else may be running; stop, and repeat with the same key for the outcome`;
     return new IdempotencyError('lease_lost', message, { attempt: this.attempt });
-  }
-
-  #emitFailure(phase: string, failure: StoreFailure): void {
-    this.#emit({ kind: 'store-failed', phase, error: failure.error });
   }
 
   #emit(event: DistributiveOmit<OnceEvent, 'id' | 'labels'>): void {

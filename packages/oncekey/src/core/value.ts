@@ -4,12 +4,13 @@
  */
 import { IdempotencyError } from './errors.ts';
 
+const nothing = new Uint8Array(0);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** JSON bytes of a value; empty for `undefined`. Throws `outcome_unserializable` for what JSON cannot hold, `outcome_too_large`. */
 export function encodeValue(value: unknown, limitBytes: number): Uint8Array {
-  if (value === undefined) return new Uint8Array(0);
+  if (value === undefined) return nothing;
   const bytes = encoder.encode(jsonOf(value));
   if (bytes.length <= limitBytes) return bytes;
   const message = `the result has ${bytes.length} bytes, more than the ${limitBytes} that are kept; return less`;

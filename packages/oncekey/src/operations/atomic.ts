@@ -4,7 +4,7 @@
  * transactions runs again; a commit whose reply was lost is resolved by reading, never
  * assumed. Which statements do it is the store's.
  */
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { type Bound, bindTo, claimIn, RolledBack, type Told, Unanswered, underWay } from '../atomic/claim.ts';
 import { committedBy, isHeldIn } from '../atomic/commit.ts';
 import type { AtomicDatabase } from '../atomic/database.ts';
@@ -15,6 +15,7 @@ import { IdempotencyError } from '../core/errors.ts';
 import type { ValueOutcome } from '../core/outcome.ts';
 import { pause } from '../core/guard.ts';
 import type { RecordId, Store, StoredRecord } from '../core/store.ts';
+import { freshToken } from '../core/token.ts';
 import { withWork } from '../core/work.ts';
 import { intentOf } from './intent.ts';
 import type { OperationCall, RunResult } from './once.ts';
@@ -95,7 +96,7 @@ async function once<Tx, T>(
 ): Promise<Tried<T>> {
   const { id } = intent;
   if (parts.running.has(id)) return { kind: 'told', told: underWay };
-  const token = randomUUID();
+  const token = freshToken();
   const ending: Ending = {};
   let running: Promise<RunResult<T>> | undefined;
   parts.running.add(id);

@@ -11,20 +11,29 @@ import type { OperationCall, OperationName } from './once.ts';
 import type { Choices } from './options.ts';
 
 /** The record id of a name, and the labels it gives. Throws for a name that is not sound, naming the field. */
-export function identify(name: OperationName): { id: string; labels: Labels } {
+export function identify(name: OperationName & Pick<OperationCall, 'owner' | 'eventId'>): {
+  id: string;
+  labels: Labels;
+} {
   const scope = soundScope(name.scope);
-  const operation = name.operation === undefined ? null : soundName('operation', name.operation);
+  const operation = optional('operation', name.operation);
   const key = soundName('key', name.key);
-  const labels = { scope, operation, key, owner: null, method: null, path: null, eventId: null };
-  return { id: recordId(scope, operation, key), labels };
+  const owner = optional('owner', name.owner);
+  const eventId = optional('eventId', name.eventId);
+  return {
+    id: recordId(scope, operation, key),
+    labels: { scope, operation, key, owner, method: null, path: null, eventId },
+  };
 }
 
 /** The intent of a call. Throws for what is not sound, naming the field. */
 export function intentOf(call: OperationCall, choices: Choices): Intent {
   const { id, labels } = identify(call);
-  const owner = call.owner === undefined ? null : soundName('owner', call.owner);
-  const eventId = call.eventId === undefined ? null : soundName('eventId', call.eventId);
-  return { id, labels: { ...labels, owner, eventId }, fingerprint: fingerprintOf(call), policy: choices };
+  return { id, labels, fingerprint: fingerprintOf(call), policy: choices };
+}
+
+function optional(field: string, value: string | undefined): string | null {
+  return value === undefined ? null : soundName(field, value);
 }
 
 function fingerprintOf(call: OperationCall): string | null {

@@ -15,12 +15,20 @@ export type Scope = 'public' | readonly (string | undefined)[];
 
 /** Trims a name. Throws `key_missing` or `key_invalid` (for the key) or `field_invalid`, naming the field, when it is not text, blank or too long. */
 export function soundName(field: string, value: unknown): string {
+  return trimmed(value) ?? refuse(field, value);
+}
+
+function trimmed(value: unknown): string | undefined {
+  const name = typeof value === 'string' ? value.trim() : '';
+  return name !== '' && name.length <= maxNameLength ? name : undefined;
+}
+
+function refuse(field: string, value: unknown): never {
   if (field === 'key' && (value === undefined || value === null))
     throw new IdempotencyError('key_missing', 'key is missing; name the intended effect by one', { field });
-  const name = typeof value === 'string' ? value.trim() : '';
-  if (name !== '' && name.length <= maxNameLength) return name;
+  const isBlank = typeof value === 'string' && value.trim() === '';
   const reason =
-    typeof value !== 'string' ? 'is not a string' : name === '' ? 'is blank' : `is over ${maxNameLength} characters`;
+    typeof value !== 'string' ? 'is not a string' : isBlank ? 'is blank' : `is over ${maxNameLength} characters`;
   const message = `${field} ${reason}; give ${field} 1 to ${maxNameLength} characters`;
   if (field === 'key') throw new IdempotencyError('key_invalid', message, { field, reason });
   throw new IdempotencyError('field_invalid', message, { field, reason });
@@ -33,5 +41,5 @@ export function soundScope(scope: Scope | undefined): readonly string[] {
     const message = "scope is missing; say who the key belongs to, or 'public' for everybody";
     throw new IdempotencyError('scope_missing', message, { field: 'scope' });
   }
-  return scope.map((part: unknown, at) => (part === undefined ? '' : soundName(`scope[${at}]`, part)));
+  return scope.map((part: unknown, at) => (part === undefined ? '' : (trimmed(part) ?? refuse(`scope[${at}]`, part))));
 }

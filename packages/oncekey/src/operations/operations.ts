@@ -11,8 +11,8 @@ import { systemClock, type Clock } from '../core/clock.ts';
 import type { MaybePromise } from '../core/maybe.ts';
 import type { ValueOutcome } from '../core/outcome.ts';
 import type { CompleteAnswer, EraseAnswer, Executor, ResolveAnswer, Store, SweepAnswer } from '../core/store.ts';
+import { freshToken } from '../core/token.ts';
 import { ownedHere, withWork, type Work } from '../core/work.ts';
-import { randomUUID } from 'node:crypto';
 import { type AtomicParts, runAtomic, within } from './atomic.ts';
 
 import { identify, intentOf } from './intent.ts';
@@ -72,10 +72,25 @@ export class Operations implements Once {
     // Nested use with the same key is the same work, not a duplicate of it (rule 16).
     if (outer !== undefined) return unrecorded(intent, outer, await act(outer));
     const decision = await this.#engine.begin(intent);
-    // Awaited here: to hand a promise on from an async function takes three more turns of the queue.
-    if (decision.kind === 'run') return await this.#execute(decision.ownership, intent, choices, act);
     if (decision.kind === 'store-down' && choices.storeDown === 'pass') return this.#unprotected(intent, act);
-    return replayed(intent, decision);
+    if (decision.kind !== 'run') return replayed(intent, decision);
+    const { ownership } = decision;
+    let value: T;
+    try {
+      value = await (choices.currentWork ? withWork(ownership, () => act(ownership.work)) : act(ownership.work));
+    } catch (error) {
+      await this.#failed(ownership, choices, error);
+      throw error;
+    }
+    if (ownership.released) {
+      await ownership.giveBack();
+      return unrecorded(intent, ownership.work, value);
+    }
+    const made = outcomeFor(value, {}, choices.maxOutcomeBytes);
+    const settled = await ownership.complete(made.outcome);
+    if ('error' in made) throw made.error;
+    const record = settledFacts(ownership, settled, choices, made.outcome);
+    return { status: 'executed', value: valueOf(made.outcome) as T, record };
   }
 
   atomic<Tx, T>(db: AtomicDatabase<Tx>, call: OperationCall, act: (tx: Tx) => T | Promise<T>): Promise<RunResult<T>> {
@@ -86,7 +101,7 @@ export class Operations implements Once {
     const choices = choose(call, this.#choices);
     const intent = intentOf(call, choices);
     try {
-      return await within(bindTo(this.#store, execute), intent, choices, randomUUID(), execute, act);
+      return await within(bindTo(this.#store, execute), intent, choices, freshToken(), execute, act);
     } catch (error) {
       if (!(error instanceof RolledBack)) throw error;
       await this.#engine.told(intent, error.told);
@@ -181,30 +196,6 @@ export class Operations implements Once {
 
   close(): Promise<void> {
     return this.#engine.close();
-  }
-
-  async #execute<T>(
-    ownership: Ownership,
-    intent: Intent,
-    choices: Choices,
-    act: (work: Work) => T | Promise<T>,
-  ): Promise<RunResult<T>> {
-    let value: T;
-    try {
-      value = await (choices.currentWork ? withWork(ownership, () => act(ownership.work)) : act(ownership.work));
-    } catch (error) {
-      await this.#failed(ownership, choices, error);
-      throw error;
-    }
-    if (ownership.released) {
-      await ownership.giveBack();
-      return unrecorded(intent, ownership.work, value);
-    }
-    const made = outcomeFor(value, {}, choices.maxOutcomeBytes);
-    const settled = await ownership.complete(made.outcome);
-    if ('error' in made) throw made.error;
-    const record = settledFacts(ownership, settled, choices, made.outcome);
-    return { status: 'executed', value: valueOf(made.outcome) as T, record };
   }
 
   /** What a throw leaves behind. The caller gets the error itself, whatever becomes of the record. */

@@ -64,7 +64,7 @@ export class HeldRecord {
   /** A first claim. */
   constructor(ask: ClaimAsk, now: number, nowMs: number) {
     this.id = ask.id;
-    this.token = inOnePiece(ask.token);
+    this.token = ask.token;
     this.fingerprint = ask.fingerprint;
     this.labels = ask.labels;
     this.keepMs = ask.keepMs;
@@ -72,14 +72,6 @@ export class HeldRecord {
     this.endsAt = endOf(this.leaseEndsAt, ask.keepMs);
     this.firstSeenAtMs = nowMs;
   }
-}
-
-/**
- * The same text, stored in one piece: an engine may keep a concatenated string (`randomUUID` makes one) as a tree
- * of ten times its size until somebody looks into it.
- */
-export function inOnePiece(text: string): string {
-  return text.at(0) === undefined ? '' : text;
 }
 
 /** The instant `durationMs` after `from`; Infinity when it is for ever. */

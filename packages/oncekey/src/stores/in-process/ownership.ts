@@ -19,7 +19,7 @@ import type {
   Token,
 } from '../../core/store.ts';
 import { giveOutcome, holdOutcome } from './held-outcome.ts';
-import { HeldRecord, inOnePiece, noSteps } from './held-record.ts';
+import { HeldRecord, noSteps } from './held-record.ts';
 import { decide, full, openUp, settle, startLease, type RecordKeeping } from './record-keeping.ts';
 import { ownStep, withStep } from './record-rules.ts';
 import { weighStep } from './record-weight.ts';
@@ -71,7 +71,7 @@ function refusal(record: HeldRecord, ask: ClaimAsk, now: number): ClaimAnswer | 
 function takeOver(keeping: RecordKeeping, record: HeldRecord, ask: ClaimAsk, now: number): Granted {
   decide(keeping, record, () => {
     record.stage = 'owned';
-    record.token = inOnePiece(ask.token);
+    record.token = ask.token;
     record.attempt++;
     record.fingerprint ??= ask.fingerprint;
     record.lastSeenAtMs = keeping.clock.nowMs();

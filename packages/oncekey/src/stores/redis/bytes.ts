@@ -35,7 +35,7 @@ function hasDashes(text: string): boolean {
 }
 
 /** A UUID as it is usually written. */
-export function uuidText(bytes: Buffer): string {
+function uuidText(bytes: Buffer): string {
   const hex = bytes.toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
@@ -84,7 +84,8 @@ export class ByteWriter {
   }
 
   #ascii(text: string): boolean {
-    const [bytes, from] = [this.#bytes, this.#length];
+    const bytes = this.#bytes;
+    const from = this.#length;
     for (let index = 0; index < text.length; index++) {
       const code = text.charCodeAt(index);
       if (code > 0x7f) return false;
@@ -98,7 +99,9 @@ export class ByteWriter {
   hex(digits: string, from = 0, to: number = digits.length): boolean {
     this.#room((to - from) >> 1);
     const bytes = this.#bytes;
-    let [at, codes, values] = [this.#length, 0, 0];
+    let at = this.#length;
+    let codes = 0;
+    let values = 0;
     for (let index = from; index + 1 < to; index += 2) {
       const one = digits.charCodeAt(index);
       const other = digits.charCodeAt(index + 1);
@@ -141,11 +144,19 @@ export class ByteWriter {
     return this.rawText(text).end(from, width, what);
   }
 
-  /** A UUID as it is usually written, as `mark` and its sixteen bytes; false, and nothing is written, for another text. */
-  uuid(text: string, mark: number): boolean {
+  /** A text that may be null, in one byte more than it has where it is short; keys are often UUIDs and take seventeen. */
+  text(text: string | null): this {
+    if (text === null) return this.number(none, 1);
+    if (this.#uuid(text)) return this;
+    const isShort = text.length * 3 < uuid || Buffer.byteLength(text) < uuid;
+    return isShort ? this.textPiece(text, 1, 'a label') : this.number(long, 1).textPiece(text, 4, 'a label');
+  }
+
+  /** A UUID in its sixteen bytes; false, and nothing is written, for another text. */
+  #uuid(text: string): boolean {
     if (text.length !== 36 || !hasDashes(text)) return false;
     const begins = this.#length;
-    this.number(mark, 1);
+    this.number(uuid, 1);
     const isUuid =
       this.hex(text, 0, 8) &&
       this.hex(text, 9, 13) &&
@@ -154,14 +165,6 @@ export class ByteWriter {
       this.hex(text, 24, 36);
     if (!isUuid) this.#length = begins;
     return isUuid;
-  }
-
-  /** A text that may be null, in one byte more than it has where it is short; keys are often UUIDs and take seventeen. */
-  text(text: string | null): this {
-    if (text === null) return this.number(none, 1);
-    if (this.uuid(text, uuid)) return this;
-    const isShort = text.length * 3 < uuid || Buffer.byteLength(text) < uuid;
-    return isShort ? this.textPiece(text, 1, 'a label') : this.number(long, 1).textPiece(text, 4, 'a label');
   }
 
   /** The checksum of what was written since `from`, begun with `seed`. */

@@ -1,11 +1,11 @@
 /**
- * Tokens and fingerprints in as few bytes as they hold: a UUID is sixteen, a SHA-256 is
- * thirty-two. Each text has one packed form and no two texts share one, so that the
- * scripts compare packed forms (I3, I6). Everything else is kept as it is.
+ * Tokens and fingerprints in bytes: a SHA-256 is as few as it holds, thirty-two. Each text
+ * has one packed form and no two texts share one, so that the scripts compare packed
+ * forms (I3, I6). Everything else is kept as it is.
  */
 import type { Fingerprint, Token } from '../../core/store.ts';
 import { unreadable } from '../stored-form/checked-outcome.ts';
-import { uuidText, type ByteWriter } from './bytes.ts';
+import type { ByteWriter } from './bytes.ts';
 
 /** Begins a packed form; texts that begin with it are not packed and are marked themselves. */
 const packedMark = 0;
@@ -13,17 +13,12 @@ const plainMark = 1;
 
 /** Writes a token. An empty one is nobody's. */
 export function writeToken(writer: ByteWriter, token: Token): void {
-  const from = writer.begin(1);
-  if (!writer.uuid(token, packedMark)) writer.rawText(token);
-  writer.end(from, 1, 'the token');
+  writer.textPiece(token, 1, 'the token');
 }
 
 /** The token of its packed form; null when it is nobody's. */
 export function readToken(packed: Buffer): Token | null {
-  if (packed.length === 0) return null;
-  if (packed[0] !== packedMark) return packed.toString('utf8');
-  if (packed.length !== 17) throw unreadable('its token is damaged');
-  return uuidText(packed.subarray(1));
+  return packed.length === 0 ? null : packed.toString('utf8');
 }
 
 /** Writes a fingerprint or null. */

@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { AnswerOutcome } from '../../../src/core/outcome.ts';
 import { noLabels, type ClaimAsk } from '../../../src/core/store.ts';
+import { freshToken } from '../../../src/core/token.ts';
 
 /** A claim of `key` (default: one that nobody used), as a usual request makes it. */
 export function askFor(key: string = randomUUID(), over: Partial<ClaimAsk> = {}): ClaimAsk {
@@ -10,7 +11,7 @@ export function askFor(key: string = randomUUID(), over: Partial<ClaimAsk> = {})
   const fingerprint = `h1:${id}`;
   return {
     id,
-    token: randomUUID(),
+    token: freshToken(),
     fingerprint,
     leaseMs: 30_000,
     ifAbandoned: 'rerun',
