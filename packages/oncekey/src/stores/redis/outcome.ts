@@ -3,13 +3,13 @@
  * `record_unreadable` instead of replaying other bytes than were stored (I4). The head of
  * an answer, which most outcomes are, is packed; the others are JSON.
  *
- *     4 checksum · 1 kind · [answer: 2 status] · 3+n head · body
+ *     4 checksum · 1 kind · [answer: 2 status] · 3+n head, nothing for the usual one of a value · body
  */
 import { crc32 } from 'node:zlib';
 import type { HeaderLine, Outcome } from '../../core/outcome.ts';
 import type { RecordId } from '../../core/store.ts';
 import { unreadable } from '../stored-form/checked-outcome.ts';
-import { answerOf, joinOutcome, splitOutcome } from '../stored-form/outcome.ts';
+import { answerOf, joinOutcome, plainHead, splitOutcome } from '../stored-form/outcome.ts';
 import { ByteReader, plain, type ByteWriter } from './bytes.ts';
 
 const kinds = ['answer', 'value', 'failure', 'not-kept'] as const;
@@ -37,7 +37,7 @@ export function writeOutcome(writer: ByteWriter, id: RecordId, outcome: Outcome)
     writer.end(from, 3, 'the headers').raw(outcome.body);
   } else {
     const { head, body } = splitOutcome(outcome);
-    writer.textPiece(head, 3, 'the head of the outcome');
+    writer.textPiece(head === plainHead ? '' : head, 3, 'the head of the outcome');
     if (body !== null) writer.raw(body);
   }
   writer.put(begins, writer.crc32(begins, seedOf(id)), 4);
@@ -56,7 +56,11 @@ export function readOutcome(id: RecordId, from: ByteReader): Outcome {
     return answerOf(status, lines, plain(reader.rest()));
   }
   const head = reader.piece(3).toString('utf8');
-  return joinOutcome({ kind, head, body: kind === 'value' ? plain(reader.rest()) : null });
+  return joinOutcome({
+    kind,
+    head: head === '' ? plainHead : head,
+    body: kind === 'value' ? plain(reader.rest()) : null,
+  });
 }
 
 /** The checksum begins with the id: an outcome that ended up under another key is noticed too. */

@@ -81,7 +81,7 @@ export class QuickCalls {
   claim(ask: ClaimAsk): Promise<ClaimAnswer> {
     // Without an expiry nothing would tell when the lease is over.
     if (ask.keepMs === null || !this.#isReady()) return this.#calls.make(claim, ask);
-    return this.#add(ask, this.#claiming, this.#claims, writeClaim);
+    return this.#add(ask, keyOf, this.#claiming, this.#claims, writeClaim);
   }
 
   /** {@link Store.complete}. */
@@ -89,7 +89,7 @@ export class QuickCalls {
     const { outcome } = ask;
     const isLarge = 'body' in outcome && outcome.body.byteLength > largeBytes;
     if (isLarge || !this.#isReady()) return this.#calls.make(complete, ask);
-    return this.#add(ask, this.#completing, this.#completions, writeCompletion);
+    return this.#add(ask, claimedKey, this.#completing, this.#completions, writeCompletion);
   }
 
   /** Whether there is a connection; who waits for one waits with the other calls. */
@@ -99,6 +99,7 @@ export class QuickCalls {
 
   #add<Ask extends { readonly id: RecordId }, Answer>(
     ask: Ask,
+    keyFor: (prefix: string, id: RecordId) => string,
     together: Waiting<Ask, Answer>[],
     writer: ByteWriter,
     write: (writer: ByteWriter, ask: Ask) => void,
@@ -106,7 +107,7 @@ export class QuickCalls {
     return new Promise((resolve, reject) => {
       if (this.#open >= mostCalls)
         throw unavailable(`redis: ${mostCalls} calls already wait for the server; it is down or too slow`, 'other');
-      const key = keyOf(this.#options.prefix, ask.id);
+      const key = keyFor(this.#options.prefix, ask.id);
       const begins = writer.length;
       try {
         write(writer, ask);
@@ -273,6 +274,11 @@ function timeOf(answer: unknown): number {
   const nowMs = Number(answer);
   if (nowMs > 0) return nowMs;
   throw new Error('the script answered something that is no answer of its own');
+}
+
+/** The key of a record that was claimed. An id that is none finds none, and the whole script's call then says so. */
+function claimedKey(prefix: string, id: RecordId): string {
+  return prefix + id;
 }
 
 function writeClaim(writer: ByteWriter, ask: ClaimAsk): void {

@@ -14,7 +14,7 @@ export interface OutcomeParts {
 }
 
 /** The head of most values. */
-const plainHead = JSON.stringify({ label: null, refs: [], details: null });
+export const plainHead: string = JSON.stringify({ label: null, refs: [], details: null });
 
 /** Splits an outcome for storing. */
 export function splitOutcome(outcome: Outcome): OutcomeParts {
