@@ -144,7 +144,8 @@ export async function within<Tx, T>(
   ending: Ending = {},
 ): Promise<RunResult<T>> {
   const attempt = await claimIn(bound, intent, token);
-  const value = await withWork(new TransactionWork(intent.id, token, attempt, tx), () => act(tx));
+  const run = (): T | Promise<T> => act(tx);
+  const value = await (choices.currentWork ? withWork(new TransactionWork(intent.id, token, attempt, tx), run) : run());
   const outcome = valueOutcome(value, {}, choices.maxOutcomeBytes);
   ending.stored = { attempt, outcome };
   const stored = await bound.complete({ id: intent.id, token, outcome, retentionMs: intent.policy.retentionMs });

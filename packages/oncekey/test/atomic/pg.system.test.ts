@@ -5,7 +5,7 @@ import { startFaultProxy, type FaultProxy } from '../../../../tools/servers/faul
 import { startPostgres } from '../../../../tools/servers/postgres.ts';
 import { serverForFile } from '../../../../tools/servers/server-for-file.ts';
 import { type AtomicDatabase, pgDatabase, pgExecutor } from '../../src/atomic/index.ts';
-import { createOnce, currentWork, IdempotencyError } from '../../src/index.ts';
+import { createOnce, IdempotencyError } from '../../src/index.ts';
 import { migrate, postgres } from '../../src/stores/postgres.ts';
 
 const server = serverForFile(() => startPostgres({ fsync: false }));
@@ -261,12 +261,6 @@ describe('atomic', () => {
     await expect(late('a')).rejects.toSatisfy((error) => codeOf(error) === 'in_progress');
     expect([(await late('b')).status, (await late('c')).status, await effects()]).toEqual(['executed', 'executed', 2]);
     await alone.end();
-  });
-
-  test('the work knows itself, and its key is that of every attempt', async () => {
-    const once = createOnce({ store: postgres(pool) });
-    const seen = await once.atomic(pgDatabase(pool), call(), async () => currentWork()?.key('next'));
-    expect(seen.value).toMatch(/^[\w-]{43}$/);
   });
 
   test('a store that has no transactions is refused', async () => {

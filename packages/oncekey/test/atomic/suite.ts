@@ -1,6 +1,6 @@
 /** What atomic mode promises through any library, on any database (I9). */
 import { describe, expect, test } from 'vitest';
-import { createOnce, IdempotencyError } from '../../src/index.ts';
+import { createOnce, currentWork, IdempotencyError } from '../../src/index.ts';
 import type { Store } from '../../src/core/store.ts';
 import type { AtomicDatabase } from '../../src/atomic/database.ts';
 
@@ -55,6 +55,14 @@ export function describeAtomic<Tx>(name: string, setting: () => AtomicSetting<Tx
       expect([await count(), await once.get(call)]).toEqual([0, undefined]);
       expect((await once.atomic(database, call, post)).status).toBe('executed');
       expect(await count()).toBe(1);
+    });
+
+    test('the work is found where it runs, unless that is not wanted', async () => {
+      const { once, call, database } = fresh();
+      const key = async (): Promise<string | undefined> => currentWork()?.key('next');
+      const unfound = { ...call, key: `${call.key}, unfound`, currentWork: false };
+      expect((await once.atomic(database, call, key)).value).toMatch(/^[\w-]{43}$/);
+      expect((await once.atomic(database, unfound, key)).value).toBeUndefined();
     });
 
     test('a duplicate meanwhile is told at once', async () => {
