@@ -5,6 +5,7 @@
  */
 import { systemClock, type Clock } from '../core/clock.ts';
 import { consume, type JobHandler, type JobNaming, type JobOptions, type Take } from './consume.ts';
+import type { JobAnswer } from './handle.ts';
 
 /** What is used of a BullMQ job. */
 export interface BullmqJob {
@@ -44,20 +45,25 @@ export function settle<J extends BullmqJob, T>(
   take: Take<J, T>,
   clock: Clock = systemClock,
 ): (job: J, token?: string) => Promise<T> {
-  return async (job, token) => {
-    const answer = await take(job);
-    switch (answer.kind) {
-      case 'done':
-        return answer.value;
-      case 'later':
-        await job.moveToDelayed(clock.nowMs() + answer.afterMs, token);
-        throw named('DelayedError', answer.error);
-      case 'failed':
-        throw answer.error;
-      case 'refused':
-        throw named('UnrecoverableError', answer.error);
-    }
-  };
+  return (job, token) =>
+    take(job).then((answer) => (answer.kind === 'done' ? answer.value : giveBack(job, token, answer, clock)));
+}
+
+async function giveBack(
+  job: BullmqJob,
+  token: string | undefined,
+  answer: Exclude<JobAnswer, { kind: 'done' }>,
+  clock: Clock,
+): Promise<never> {
+  switch (answer.kind) {
+    case 'later':
+      await job.moveToDelayed(clock.nowMs() + answer.afterMs, token);
+      throw named('DelayedError', answer.error);
+    case 'failed':
+      throw answer.error;
+    case 'refused':
+      throw named('UnrecoverableError', answer.error);
+  }
 }
 
 function named(name: string, cause: Error): Error {

@@ -6,7 +6,7 @@ import { isPromise } from '../core/maybe.ts';
 import type { Fingerprint, Store } from '../core/store.ts';
 import type { Work } from '../core/work.ts';
 import type { Scope } from '../operations/names.ts';
-import { createOnce, type Once, type OperationCall } from '../operations/once.ts';
+import { createOnce, type Once, type OperationCall, type RunResult } from '../operations/once.ts';
 import type { CallPolicy } from '../operations/options.ts';
 import { tell } from '../operations/tell.ts';
 import { answerFor, type JobAnswer } from './handle.ts';
@@ -81,7 +81,7 @@ function taker<M, T>(
   naming: JobNaming<M>,
   policy: CallPolicy,
 ): (message: M) => Promise<JobAnswer<T>> {
-  return async (message) => {
+  return (message) => {
     let byHandler = false;
     const failed = (error: unknown): never => {
       byHandler = true;
@@ -95,13 +95,17 @@ function taker<M, T>(
         return failed(error);
       }
     };
+    const refused = (error: unknown): JobAnswer<T> => answerFor(error, byHandler);
     try {
-      const { status, value } = await once.run(callFor(naming, policy, message), act);
-      return { kind: 'done', value, replayed: status === 'replayed' };
+      return once.run(callFor(naming, policy, message), act).then(doneWith, refused);
     } catch (error) {
-      return answerFor(error, byHandler);
+      return Promise.resolve(refused(error));
     }
   };
+}
+
+function doneWith<T>({ status, value }: RunResult<T>): JobAnswer<T> {
+  return { kind: 'done', value, replayed: status === 'replayed' };
 }
 
 function callFor<M>(naming: JobNaming<M>, policy: CallPolicy, message: M): OperationCall {

@@ -6,10 +6,11 @@
  * then decides alone. Every call ends.
  */
 import type { ClaimAnswer, ClaimAsk, CompleteAnswer, CompleteAsk, RecordId } from '../../core/store.ts';
-import { ByteWriter } from './bytes.ts';
+import type { ByteWriter } from './bytes.ts';
 import type { CallOptions, Calls } from './calls.ts';
 import type { CommandArgument } from './client.ts';
 import { callError, serverWord, unavailable } from './failure.ts';
+import { Gathered } from './gathered.ts';
 import { keyOf } from './key.ts';
 import { writeOutcome } from './outcome.ts';
 import { claim, complete, finished } from './ownership.ts';
@@ -26,44 +27,48 @@ const largeBytes = 64 * 1024;
 /** Most calls that wait for an answer. */
 const mostCalls = 20_000;
 
-interface Waiting<Ask, Answer> {
-  readonly ask: Ask;
-  readonly key: string;
-  readonly resolve: (answer: Answer | Promise<Answer>) => void;
-  readonly reject: (error: unknown) => void;
+/** What the server said to a batch: what was not done, by the place of its key. */
+interface Told {
+  readonly stored: CompleteAnswer;
+  readonly undone: ReadonlySet<number>;
+  readonly refused: ReadonlyMap<number, Buffer>;
 }
-
-type Claiming = Waiting<ClaimAsk, ClaimAnswer>;
-type Completing = Waiting<CompleteAsk, CompleteAnswer>;
-
-/**
- * The server's time alone where everything was done; or with it the places of completions that were not made, and places
- * and records of claims that were refused.
- */
-type Told = readonly [now: unknown, undone: readonly unknown[], refused: readonly unknown[]];
-
-const none: readonly unknown[] = [];
-
-const nothing = Buffer.alloc(0);
-/** What all first claims are answered. */
-const first: ClaimAnswer = { kind: 'granted', attempt: 1, steps: [] };
 
 /** Calls that go together, and what they say, one after the other. */
 interface Batch {
-  readonly completing: readonly Completing[];
-  readonly claiming: readonly Claiming[];
+  readonly completionKeys: readonly string[];
+  readonly claimKeys: readonly string[];
   readonly completions: Buffer;
   readonly claims: Buffer;
+  readonly answers: Answers;
+}
+
+const nobody: ReadonlySet<number> = new Set();
+/** What all first claims are answered. */
+const first: ClaimAnswer = { kind: 'granted', attempt: 1, steps: [] };
+
+/** The answers to a batch, which all its calls wait for. */
+class Answers {
+  readonly told: Promise<Told>;
+  resolve!: (told: Told) => void;
+  reject!: (error: unknown) => void;
+
+  constructor() {
+    this.told = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
 }
 
 /** Makes claims and completions; `calls` makes those that are not plain. */
 export class QuickCalls {
   readonly #options: CallOptions;
   readonly #calls: Calls;
-  readonly #claims = new ByteWriter();
-  readonly #completions = new ByteWriter();
-  #claiming: Claiming[] = [];
-  #completing: Completing[] = [];
+  readonly #claims = new Gathered(writeClaim);
+  readonly #completions = new Gathered(writeCompletion);
+  /** What those that are gathered will be answered. */
+  #answers = new Answers();
   #full: Batch[] = [];
   #inFlight = 0;
   #open = 0;
@@ -81,15 +86,37 @@ export class QuickCalls {
   claim(ask: ClaimAsk): Promise<ClaimAnswer> {
     // Without an expiry nothing would tell when the lease is over.
     if (ask.keepMs === null || !this.#isReady()) return this.#calls.make(claim, ask);
-    return this.#add(ask, keyOf, this.#claiming, this.#claims, writeClaim);
+    try {
+      const place = this.#add(this.#claims, ask, keyOf(this.#options.prefix, ask.id));
+      const { told } = this.#answers;
+      this.#sendOrGather();
+      return told.then((answers) => this.#claimed(ask, answers.refused.get(place)), claimFailed);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  #claimed(ask: ClaimAsk, met: Buffer | undefined): ClaimAnswer | Promise<ClaimAnswer> {
+    return met === undefined ? first : (finished(ask.id, met) ?? this.#calls.make(claim, ask));
   }
 
   /** {@link Store.complete}. */
   complete(ask: CompleteAsk): Promise<CompleteAnswer> {
-    const { outcome } = ask;
+    const { id, outcome } = ask;
     const isLarge = 'body' in outcome && outcome.body.byteLength > largeBytes;
     if (isLarge || !this.#isReady()) return this.#calls.make(complete, ask);
-    return this.#add(ask, claimedKey, this.#completing, this.#completions, writeCompletion);
+    try {
+      // What is no id is no key of a record that was claimed; the whole script's call then says so.
+      const place = this.#add(this.#completions, ask, this.#options.prefix + id);
+      const { told } = this.#answers;
+      this.#sendOrGather();
+      return told.then(
+        ({ undone, stored }) => (undone.has(place) ? this.#calls.make(complete, ask) : stored),
+        completionFailed,
+      );
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   /** Whether there is a connection; who waits for one waits with the other calls. */
@@ -97,35 +124,23 @@ export class QuickCalls {
     return this.#options.connection.state() === 'ready';
   }
 
-  #add<Ask extends { readonly id: RecordId }, Answer>(
-    ask: Ask,
-    keyFor: (prefix: string, id: RecordId) => string,
-    together: Waiting<Ask, Answer>[],
-    writer: ByteWriter,
-    write: (writer: ByteWriter, ask: Ask) => void,
-  ): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      if (this.#open >= mostCalls)
-        throw unavailable(`redis: ${mostCalls} calls already wait for the server; it is down or too slow`, 'other');
-      const key = keyFor(this.#options.prefix, ask.id);
-      const begins = writer.length;
-      try {
-        write(writer, ask);
-      } catch (error) {
-        writer.back(begins);
-        throw error;
-      }
-      together.push({ ask, key, resolve, reject });
-      this.#open += 1;
-      this.#sendOrGather();
-    });
+  #add<Ask extends { readonly id: RecordId }>(gathered: Gathered<Ask>, ask: Ask, key: string): number {
+    if (this.#open >= mostCalls)
+      throw unavailable(`redis: ${mostCalls} calls already wait for the server; it is down or too slow`, 'other');
+    const place = gathered.add(ask, key);
+    this.#open += 1;
+    return place;
   }
 
   #sendOrGather(): void {
     const { isCluster } = this.#options.connection;
-    const calls = this.#claiming.length + this.#completing.length;
+    const claims = this.#claims;
+    const completions = this.#completions;
     if (isCluster) this.#send(this.#seal());
-    else if (calls >= fullCalls || this.#claims.length + this.#completions.length >= fullBytes) {
+    else if (
+      claims.keys.length + completions.keys.length >= fullCalls ||
+      claims.writer.length + completions.writer.length >= fullBytes
+    ) {
       this.#full.push(this.#seal());
       this.#sendFull();
     } else if (this.#inFlight === 0 && !this.#busy && !this.#gathering) this.#send(this.#seal());
@@ -153,50 +168,50 @@ export class QuickCalls {
   #sendAll(): void {
     this.#sendFull();
     if (this.#inFlight >= maxInFlight) return;
-    if (this.#claiming.length + this.#completing.length > 0) this.#send(this.#seal());
+    if (this.#isGathered()) this.#send(this.#seal());
     else this.#busy = false;
   }
 
+  #isGathered(): boolean {
+    return this.#claims.keys.length + this.#completions.keys.length > 0;
+  }
+
   #seal(): Batch {
-    const batch = {
-      completing: this.#completing,
-      claiming: this.#claiming,
-      completions: this.#completions.take(),
-      claims: this.#claims.take(),
+    const [claims, completions, answers] = [this.#claims.take(), this.#completions.take(), this.#answers];
+    this.#answers = new Answers();
+    return {
+      completionKeys: completions.keys,
+      claimKeys: claims.keys,
+      completions: completions.bytes,
+      claims: claims.bytes,
+      answers,
     };
-    this.#completing = [];
-    this.#claiming = [];
-    return batch;
   }
 
   #send(batch: Batch): void {
-    const calls = batch.completing.length + batch.claiming.length;
+    const { answers, completionKeys, claimKeys } = batch;
+    const calls = completionKeys.length + claimKeys.length;
     this.#inFlight += 1;
     this.#busy = calls > 1;
-    const fail = (error: unknown): void => {
-      for (const { reject } of batch.claiming) reject(callError(error, 'claim'));
-      for (const { reject } of batch.completing) reject(callError(error, 'complete'));
-    };
     this.#options.deadlines.within(
       this.#answersTo(batch),
-      (answers) => {
+      (answer) => {
         this.#ended(calls);
         try {
-          this.#settle(batch, answers);
+          answers.resolve(toldOf(answer, completionKeys.length));
         } catch (error) {
-          // An answer that is none: who has not been told by now is told so.
-          fail(error);
+          answers.reject(error);
         }
       },
       (error: unknown) => {
         this.#ended(calls);
-        fail(error);
+        answers.reject(error);
       },
     );
   }
 
   #answersTo(batch: Batch): Promise<unknown> {
-    const isLoneClaim = batch.completing.length === 0 && batch.claiming.length === 1;
+    const isLoneClaim = batch.completionKeys.length === 0 && batch.claimKeys.length === 1;
     try {
       return isLoneClaim ? this.#setAbsent(batch) : this.#run(batch);
     } catch (error) {
@@ -209,64 +224,55 @@ export class QuickCalls {
     this.#inFlight -= 1;
     this.#open -= calls;
     // Answers of one batch wake callers whose next calls then go together.
-    if (calls > 1 || this.#full.length + this.#claiming.length + this.#completing.length > 0) this.#gather();
+    if (calls > 1 || this.#full.length > 0 || this.#isGathered()) this.#gather();
   }
 
   /** One claim without a script. */
-  #setAbsent({ claiming, claims }: Batch): Promise<unknown> {
-    const key = claiming[0]?.key ?? '';
+  #setAbsent({ claimKeys, claims }: Batch): Promise<unknown> {
+    const key = claimKeys[0] ?? '';
     // As `writeClaim` wrote it: the digits of the expiry, the length of the record, the record.
     const digits = claims[0] ?? 0;
     const expiry = claims.toString('latin1', 1, 1 + digits);
     return this.#options.connection.setAbsent(key, claims.subarray(4 + digits), expiry).then(
-      (old) => [0, none, old === null ? none : [1, old]],
+      (old) => [0, [], old === null ? [] : [1, old]],
       (error: unknown) => {
         if (serverWord(error) !== 'WRONGTYPE') throw error;
-        return [0, none, [1, nothing]];
+        return [0, [], [1, Buffer.alloc(0)]];
       },
     );
   }
 
-  #run({ completing, claiming, completions, claims }: Batch): Promise<unknown> {
+  #run({ completionKeys, claimKeys, completions, claims }: Batch): Promise<unknown> {
     const { connection, channel } = this.#options;
-    const keys: string[] = [];
-    for (const { key } of completing) keys.push(key);
-    for (const { key } of claiming) keys.push(key);
     const args: CommandArgument[] = [completions, claims];
-    if (!connection.isCluster && completing.length > 0) args.push(channel);
-    return connection.run(quickScript, keys, args);
+    if (!connection.isCluster && completionKeys.length > 0) args.push(channel);
+    return connection.run(quickScript, [...completionKeys, ...claimKeys], args);
   }
+}
 
-  #settle({ completing, claiming }: Batch, answers: unknown): void {
-    const told: Told = Array.isArray(answers) ? (answers as unknown as Told) : [timeOf(answers), none, none];
-    const [now, undone, refused] = told;
-    const stored = { kind: 'stored', completedAtMs: Number(now) } as const;
-    let place = 0;
-    let next = 0;
-    for (const { ask, resolve } of completing) {
-      place += 1;
-      if (Number(undone[next]) === place) {
-        next += 1;
-        resolve(this.#calls.make(complete, ask));
-      } else resolve(stored);
-    }
-    next = 0;
-    for (const claimed of claiming) {
-      place += 1;
-      if (Number(refused[next]) === place) {
-        this.#refused(claimed, refused[next + 1] as Buffer);
-        next += 2;
-      } else claimed.resolve(first);
-    }
-  }
+/**
+ * What the server answered to so many completions and the claims after them: its time alone where everything was done; or
+ * with it the places of completions that were not made, and places and records of claims that were refused.
+ */
+function toldOf(answer: unknown, completions: number): Told {
+  const isPartly = Array.isArray(answer);
+  const [now, undone, refused] = (isPartly ? answer : [timeOf(answer)]) as [unknown, unknown[]?, unknown[]?];
+  const met = new Map<number, Buffer>();
+  for (let at = 0; refused !== undefined && at < refused.length; at += 2)
+    met.set(Number(refused[at]) - completions, refused[at + 1] as Buffer);
+  return {
+    stored: { kind: 'stored', completedAtMs: Number(now) },
+    undone: undone === undefined ? nobody : new Set(undone.map(Number)),
+    refused: met,
+  };
+}
 
-  #refused({ ask, resolve, reject }: Claiming, record: Buffer): void {
-    try {
-      resolve(finished(ask.id, record) ?? this.#calls.make(claim, ask));
-    } catch (error) {
-      reject(error);
-    }
-  }
+function claimFailed(error: unknown): never {
+  throw callError(error, 'claim');
+}
+
+function completionFailed(error: unknown): never {
+  throw callError(error, 'complete');
 }
 
 /** The server's time. Throws for what is none. */
@@ -274,11 +280,6 @@ function timeOf(answer: unknown): number {
   const nowMs = Number(answer);
   if (nowMs > 0) return nowMs;
   throw new Error('the script answered something that is no answer of its own');
-}
-
-/** The key of a record that was claimed. An id that is none finds none, and the whole script's call then says so. */
-function claimedKey(prefix: string, id: RecordId): string {
-  return prefix + id;
 }
 
 function writeClaim(writer: ByteWriter, ask: ClaimAsk): void {
