@@ -88,9 +88,7 @@ export class QuickCalls {
     if (ask.keepMs === null || !this.#isReady()) return this.#calls.make(claim, ask);
     try {
       const place = this.#add(this.#claims, ask, keyOf(this.#options.prefix, ask.id));
-      const { told } = this.#answers;
-      this.#sendOrGather();
-      return told.then((answers) => this.#claimed(ask, answers.refused.get(place)), claimFailed);
+      return this.#asked().then(({ refused }) => this.#claimed(ask, refused.get(place)), claimFailed);
     } catch (error) {
       return Promise.reject(error as Error);
     }
@@ -108,9 +106,7 @@ export class QuickCalls {
     try {
       // What is no id is no key of a record that was claimed; the whole script's call then says so.
       const place = this.#add(this.#completions, ask, this.#options.prefix + id);
-      const { told } = this.#answers;
-      this.#sendOrGather();
-      return told.then(
+      return this.#asked().then(
         ({ undone, stored }) => (undone.has(place) ? this.#calls.make(complete, ask) : stored),
         completionFailed,
       );
@@ -132,8 +128,10 @@ export class QuickCalls {
     return place;
   }
 
-  #sendOrGather(): void {
+  /** Has what was added go, now or soon, and gives what it will be told. */
+  #asked(): Promise<Told> {
     const { isCluster } = this.#options.connection;
+    const { told } = this.#answers;
     const claims = this.#claims;
     const completions = this.#completions;
     if (isCluster) this.#send(this.#seal());
@@ -145,6 +143,7 @@ export class QuickCalls {
       this.#sendFull();
     } else if (this.#inFlight === 0 && !this.#busy && !this.#gathering) this.#send(this.#seal());
     else this.#gather();
+    return told;
   }
 
   /** Calls of this turn of the loop go together at its end. */
