@@ -3,8 +3,9 @@
  * completed ones, so many at a time and for so long, and tells how many, at what processor
  * time and how soon. The same for the library's stores and what is written by hand.
  */
-import { createHash, randomInt, randomUUID } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
+import { freshToken } from './token.js';
 
 /**
  * @typedef {object} Contender
@@ -177,14 +178,14 @@ class Load {
    * @param {number} [retentionMs]
    */
   async #pair(key, retentionMs) {
-    const token = randomUUID();
+    const token = freshToken();
     if (!(await this.#contender.claim(key, token))) throw new Error('a fresh key was not granted');
     await this.#contender.complete(key, token, retentionMs);
   }
 
   /** @param {string} key */
   async #replay(key) {
-    if (await this.#contender.claim(key, randomUUID())) throw new Error('a completed key was granted');
+    if (await this.#contender.claim(key, freshToken())) throw new Error('a completed key was granted');
   }
 
   #anyFilled() {

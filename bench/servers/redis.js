@@ -7,6 +7,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { redis } from 'oncekey/redis';
+import { freshToken } from '../harness/token.js';
 
 /**
  * @typedef {object} Contender
@@ -75,10 +76,10 @@ function byLibrary() {
   };
   return {
     async claim(key) {
-      return (await store.claim(ask(key, randomUUID()))).kind === 'granted';
+      return (await store.claim(ask(key, freshToken()))).kind === 'granted';
     },
     async pair(key) {
-      const token = randomUUID();
+      const token = freshToken();
       const claim = ask(key, token);
       if ((await store.claim(claim)).kind !== 'granted') throw new Error('a fresh key was not granted');
       const outcome = { kind: /** @type {const} */ ('answer'), status: 200, headers, body };
@@ -95,7 +96,7 @@ function bySet() {
   return {
     async claim(key) {
       const id = keyOf(key);
-      const running = JSON.stringify({ running: randomUUID(), fingerprint: id });
+      const running = JSON.stringify({ running: freshToken(), fingerprint: id });
       // NX with GET gives the record that stands in the way.
       const found = await client.set(id, running, 'PX', leaseMs, 'NX', 'GET');
       if (found !== null) JSON.parse(found);
@@ -103,7 +104,7 @@ function bySet() {
     },
     async pair(key) {
       const id = keyOf(key);
-      const running = JSON.stringify({ running: randomUUID(), fingerprint: id });
+      const running = JSON.stringify({ running: freshToken(), fingerprint: id });
       const granted = await client.set(id, running, 'PX', leaseMs, 'NX');
       if (granted !== 'OK') throw new Error('a fresh key was not granted');
       const done = JSON.stringify({ fingerprint: id, head, body: body.toString('latin1') });
@@ -130,10 +131,10 @@ function byHash() {
   return {
     async claim(key) {
       const id = keyOf(key);
-      return (await scripted.benchClaimBuffer(id, randomUUID(), id, leaseMs)) === 1;
+      return (await scripted.benchClaimBuffer(id, freshToken(), id, leaseMs)) === 1;
     },
     async pair(key) {
-      const [id, token] = [keyOf(key), randomUUID()];
+      const [id, token] = [keyOf(key), freshToken()];
       if ((await scripted.benchClaim(id, token, id, leaseMs)) !== 1) throw new Error('a fresh key was not granted');
       if ((await scripted.benchComplete(id, token, head, body, keepMs)) !== 1) throw new Error('a completion was lost');
     },

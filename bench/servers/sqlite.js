@@ -4,10 +4,11 @@
  * same 300-byte answers. Asked to `race`, it claims numbered keys that another process
  * claims too and tells which it was granted, and how long its event loop stood still.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { sqlite } from 'oncekey/sqlite';
+import { freshToken } from '../harness/token.js';
 
 /**
  * @typedef {object} Pairs
@@ -77,7 +78,7 @@ function libraryPairs(file) {
   return {
     async pair(key) {
       const id = idOf(key);
-      const token = randomUUID();
+      const token = freshToken();
       const labels = { scope: ['bench'], operation: null, key, owner: null, method: 'POST', path: '/', eventId: null };
       const leaseMs = 30_000;
       const keepMs = 86_400_000;
@@ -113,7 +114,7 @@ function handPairs(file) {
     pair(key) {
       const hex = idOf(key);
       const id = Buffer.from(hex, 'hex');
-      const token = randomUUID();
+      const token = freshToken();
       if (claim.run(id, `sha256:${hex}`, token, '["bench"]', key, Date.now() + 30_000).changes === 0) return false;
       if (complete.run(Date.now() + 86_400_000, 200, headText, body, id, token).changes === 0) {
         throw new Error('a completion was lost');
