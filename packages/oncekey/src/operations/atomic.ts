@@ -16,7 +16,7 @@ import type { ValueOutcome } from '../core/outcome.ts';
 import { pause } from '../core/guard.ts';
 import type { RecordId, Store, StoredRecord } from '../core/store.ts';
 import { freshToken } from '../core/token.ts';
-import { withWork } from '../core/work.ts';
+import { asWork } from './as-work.ts';
 import { intentOf } from './intent.ts';
 import type { OperationCall, RunResult } from './once.ts';
 import { choose, type Choices } from './options.ts';
@@ -144,8 +144,7 @@ export async function within<Tx, T>(
   ending: Ending = {},
 ): Promise<RunResult<T>> {
   const attempt = await claimIn(bound, intent, token);
-  const run = (): T | Promise<T> => act(tx);
-  const value = await (choices.currentWork ? withWork(new TransactionWork(intent.id, token, attempt, tx), run) : run());
+  const value = await asWork(choices, new TransactionWork(intent.id, token, attempt, tx), () => act(tx));
   const outcome = valueOutcome(value, {}, choices.maxOutcomeBytes);
   ending.stored = { attempt, outcome };
   const stored = await bound.complete({ id: intent.id, token, outcome, retentionMs: intent.policy.retentionMs });

@@ -12,7 +12,8 @@ import type { MaybePromise } from '../core/maybe.ts';
 import type { ValueOutcome } from '../core/outcome.ts';
 import type { CompleteAnswer, EraseAnswer, Executor, ResolveAnswer, Store, SweepAnswer } from '../core/store.ts';
 import { freshToken } from '../core/token.ts';
-import { ownedHere, withWork, type Work } from '../core/work.ts';
+import { ownedHere, type Work } from '../core/work.ts';
+import { asWork } from './as-work.ts';
 import { type AtomicParts, runAtomic, within } from './atomic.ts';
 
 import { identify, intentOf } from './intent.ts';
@@ -77,7 +78,7 @@ export class Operations implements Once {
     const { ownership } = decision;
     let value: T;
     try {
-      value = await (choices.currentWork ? withWork(ownership, () => act(ownership.work)) : act(ownership.work));
+      value = await asWork(choices, ownership, () => act(ownership.work));
     } catch (error) {
       await this.#failed(ownership, choices, error);
       throw error;
