@@ -43,7 +43,6 @@ interface Batch {
   readonly answers: Answers;
 }
 
-const nobody: ReadonlySet<number> = new Set();
 /** What all first claims are answered. */
 const first: ClaimAnswer = { kind: 'granted', attempt: 1, steps: [] };
 
@@ -254,14 +253,13 @@ export class QuickCalls {
  * with it the places of completions that were not made, and places and records of claims that were refused.
  */
 function toldOf(answer: unknown, completions: number): Told {
-  const isPartly = Array.isArray(answer);
-  const [now, undone, refused] = (isPartly ? answer : [timeOf(answer)]) as [unknown, unknown[]?, unknown[]?];
+  const whole = Array.isArray(answer) ? answer : [timeOf(answer), [], []];
+  const [now, undone, refused] = whole as [unknown, unknown[], unknown[]];
   const met = new Map<number, Buffer>();
-  for (let at = 0; refused !== undefined && at < refused.length; at += 2)
-    met.set(Number(refused[at]) - completions, refused[at + 1] as Buffer);
+  for (let at = 0; at < refused.length; at += 2) met.set(Number(refused[at]) - completions, refused[at + 1] as Buffer);
   return {
     stored: { kind: 'stored', completedAtMs: Number(now) },
-    undone: undone === undefined ? nobody : new Set(undone.map(Number)),
+    undone: new Set(undone.map(Number)),
     refused: met,
   };
 }
