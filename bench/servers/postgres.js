@@ -14,7 +14,7 @@ serve(kind === 'library' ? library() : postgresByHand(pool));
 function library() {
   return contenderOf(postgres(pool), async () => {
     await pool.query('DROP TABLE IF EXISTS oncekey_records, oncekey_records_schema CASCADE');
-    await pool.query('DROP FUNCTION IF EXISTS oncekey_records_json, oncekey_records_sound, oncekey_records_look');
+    await pool.query('DROP FUNCTION IF EXISTS oncekey_records_json, oncekey_records_look');
     await migrate(pool);
   });
 }

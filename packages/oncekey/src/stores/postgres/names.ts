@@ -18,8 +18,6 @@ export interface TableNames {
   readonly version: string;
   /** The function that shows a body as JSON. */
   readonly json: string;
-  /** The function that says whether a row keeps the rules. */
-  readonly sound: string;
   /** The function that looks a record up from inside a transaction. */
   readonly look: string;
   /** The view for people. */
@@ -45,7 +43,6 @@ export function tableNames({ schema, table = 'oncekey_records' }: TableOptions):
     records: inSchema(table),
     version: inSchema(`${table}_schema`),
     json: inSchema(`${table}_json`),
-    sound: inSchema(`${table}_sound`),
     look: inSchema(`${table}_look`),
     view: inSchema(`${table}_view`),
     beside: (suffix) => quoted(`${table}_${suffix}`),
