@@ -4,6 +4,7 @@
  */
 import { decide } from '../core/decide.ts';
 import type { Decision, Intent } from '../core/engine.ts';
+import { chain, type MaybePromise } from '../core/maybe.ts';
 import type { Executor, Fingerprint, Store, Token } from '../core/store.ts';
 
 /** What a duplicate is told. */
@@ -47,19 +48,20 @@ export function binderOf(store: Store): (execute: Executor) => Bound {
 }
 
 /** The attempt that was granted. Throws {@link RolledBack} when it was not. */
-export async function claimIn(
+export function claimIn(
   bound: Bound,
   intent: Intent,
   token: Token,
   fingerprint: Fingerprint | null = intent.fingerprint,
-): Promise<number> {
+): MaybePromise<number> {
   const { id, labels, policy } = intent;
   const { leaseMs, retentionMs: keepMs, abandoned: ifAbandoned } = policy;
-  const answer = await bound.claim({ id, token, fingerprint, leaseMs, keepMs, ifAbandoned, labels });
-  if (answer.kind === 'granted') return answer.attempt;
-  // Held by a transaction that has not committed: with what input is not to be seen yet.
-  if (answer.kind === 'in-progress' && answer.fingerprint === null) throw new RolledBack(underWay);
-  const verdict = decide(answer, intent);
-  if (verdict.kind === 'claim-as') return claimIn(bound, intent, token, verdict.fingerprint);
-  throw new RolledBack(verdict);
+  return chain(bound.claim({ id, token, fingerprint, leaseMs, keepMs, ifAbandoned, labels }), (answer) => {
+    if (answer.kind === 'granted') return answer.attempt;
+    // Held by a transaction that has not committed: with what input is not to be seen yet.
+    if (answer.kind === 'in-progress' && answer.fingerprint === null) throw new RolledBack(underWay);
+    const verdict = decide(answer, intent);
+    if (verdict.kind === 'claim-as') return claimIn(bound, intent, token, verdict.fingerprint);
+    throw new RolledBack(verdict);
+  });
 }

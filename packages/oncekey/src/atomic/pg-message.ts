@@ -1,18 +1,19 @@
 /**
- * BEGIN and the first statement of a transaction, or the last one and COMMIT, in one message of
- * `pg`: where a statement fails, the server passes over the rest. All are kept prepared in the
- * session. Written to the part of `pg` that its cursors are made of. Whether a commit took
- * effect when no answer comes, it cannot tell.
+ * Several statements in one message of `pg`, with BEGIN before or COMMIT after them: where one
+ * fails, the server passes over the rest. All are kept prepared in the session. Written to the
+ * part of `pg` that its cursors are made of. Whether a commit took effect when no answer comes,
+ * it cannot tell.
  */
 import { randomBytes } from 'node:crypto';
+import { systemClock } from '../core/clock.ts';
+import type { KeptStatement } from '../core/store.ts';
 import { Unanswered } from './claim.ts';
-
-type Values = (string | null)[];
 
 interface Connection {
   readonly stream: { cork?(): void; uncork?(): void };
   parse(statement: { name: string; text: string; types: [] }): void;
-  bind(to: { portal: ''; statement: string; values: Values }): void;
+  close(what: { type: 'S'; name: string }): void;
+  bind(to: { portal: ''; statement: string; values: readonly (string | null)[] }): void;
   describe(what: { type: 'P'; name: '' }): void;
   execute(portal: { portal: ''; rows: 0 }): void;
   sync(): void;
@@ -24,15 +25,12 @@ interface Queue {
   query(one: Message): unknown;
 }
 
-/** A statement that is kept prepared under a name of its own. */
-export interface Kept {
-  readonly name: string;
-  readonly text: string;
-  readonly values: Values;
-}
+/** The end of a transaction. */
+export const commit: KeptStatement = { name: 'oncekey_COMMIT', text: 'COMMIT', values: [] };
 
-/** What surrounds it: the text that begins the transaction, or COMMIT. */
-export type Around = { readonly begin: string } | 'commit';
+// The server keeps the plan of a statement that ages as the table was when it was made, until somebody analyses the table.
+const mostUses = 100;
+const longestMs = 10_000;
 
 /** Whether the client lets others write messages: not the native one, nor one that sends ahead. */
 export function canSend(client: object): boolean {
@@ -40,11 +38,29 @@ export function canSend(client: object): boolean {
   return pipeline !== true && typeof connection?.parse === 'function' && typeof connection.on === 'function';
 }
 
-/** Sends both and gives the statement's rows. With COMMIT, throws {@link Unanswered} when nobody knows whether it took effect. */
-export function send(client: object, statement: Kept, around: Around): Promise<readonly object[]> {
+/** What hears how it went, before anybody else. */
+export interface Hearing {
+  /** All were run. */
+  done?(): void;
+  /** What was prepared in the session is there no more: what to do instead. */
+  gone?(): Promise<readonly object[]>;
+}
+
+/** Sends them all and gives the rows. Ending in COMMIT, throws {@link Unanswered} when nobody knows whether it took effect. */
+export function send(
+  client: object,
+  statements: readonly KeptStatement[],
+  { done, gone }: Hearing = {},
+): Promise<readonly object[]> {
   return new Promise((resolve, reject) => {
-    const ended = (error: Error | null, rows: object[] = []): void => (error === null ? resolve(rows) : reject(error));
-    (client as Queue).query(new Message(sessionOf(client), statement, around, ended));
+    const ended = (error: Error | null, rows: object[] = []): void => {
+      if (error === null) {
+        done?.();
+        resolve(rows);
+      } else if (gone !== undefined && isGone(error)) resolve(gone());
+      else reject(error);
+    };
+    (client as Queue).query(new Message(sessionOf(client), statements, ended));
   });
 }
 
@@ -56,8 +72,13 @@ class Session {
    */
   is: 'unknown' | 'own' | 'gone' = 'unknown';
   readonly suffix: string = randomBytes(6).toString('hex');
-  readonly prepared: Set<string> = new Set();
+  readonly prepared: Map<string, Prepared> = new Map();
   readonly columns: Map<string, readonly string[]> = new Map();
+}
+
+interface Prepared {
+  readonly sinceMs: number;
+  uses: number;
 }
 
 const sessions = new WeakMap<object, Session>();
@@ -74,84 +95,107 @@ class Message {
   /** The client puts its own here, which calls this one. */
   callback: (error: Error | null, rows?: object[]) => void;
   readonly #session: Session;
-  readonly #statement: Kept;
-  readonly #around: Around;
+  readonly #statements: readonly KeptStatement[];
   readonly #rows: object[] = [];
   #fresh: string[] = [];
   #stop: (() => void) | undefined;
+  /** Which of the statements is being answered. */
+  #at = 0;
   #last = '';
 
-  constructor(session: Session, statement: Kept, around: Around, callback: Message['callback']) {
+  constructor(session: Session, statements: readonly KeptStatement[], callback: Message['callback']) {
     this.#session = session;
-    this.#statement = statement;
-    this.#around = around;
+    this.#statements = statements;
     this.callback = callback;
   }
 
   submit(connection: Connection): null {
-    const { name, text, values } = this.#statement;
-    const around = this.#around;
     connection.stream.cork?.();
-    if (around !== 'commit') this.#put(connection, `oncekey_${around.begin}`, around.begin, []);
-    this.#put(connection, name, text, values, !this.#session.columns.has(name));
-    if (around === 'commit') this.#put(connection, 'oncekey_COMMIT', 'COMMIT', []);
+    // First of all: what fails in between would leave them there.
+    for (const statement of this.#statements) this.#forgetOld(connection, statement);
+    for (const statement of this.#statements) this.#put(connection, statement);
     connection.sync();
     connection.stream.uncork?.();
     if (this.#fresh.length > 0) this.#hear(connection);
     return null;
   }
 
-  #put(connection: Connection, name: string, text: string, values: Values, asksColumns = false): void {
+  #forgetOld(connection: Connection, { name, ages }: KeptStatement): void {
     const { suffix, prepared } = this.#session;
+    const known = ages === true ? prepared.get(name) : undefined;
+    if (known === undefined || !isOld(known)) return;
+    connection.close({ type: 'S', name: `${name}_${suffix}` });
+    prepared.delete(name);
+  }
+
+  #put(connection: Connection, { name, text, values }: KeptStatement): void {
+    const { suffix, prepared, columns } = this.#session;
     const statement = `${name}_${suffix}`;
-    if (!prepared.has(name)) {
+    const known = prepared.get(name);
+    if (known === undefined) {
       connection.parse({ name: statement, text, types: [] });
       this.#fresh.push(name);
-    }
+    } else known.uses += 1;
     connection.bind({ portal: '', statement, values });
-    if (asksColumns) connection.describe({ type: 'P', name: '' });
+    if (!columns.has(name)) connection.describe({ type: 'P', name: '' });
     connection.execute({ portal: '', rows: 0 });
   }
 
   /** Counts what the server has prepared, also of a message that fails later on. */
   #hear(connection: Connection): void {
+    const sinceMs = systemClock.monotonicMs();
     const heard = (): void => {
       const name = this.#fresh.shift();
-      if (name !== undefined) this.#session.prepared.add(name);
+      if (name !== undefined) this.#session.prepared.set(name, { sinceMs, uses: 1 });
     };
     connection.on('parseComplete', heard);
     this.#stop = () => connection.off('parseComplete', heard);
   }
 
   handleRowDescription({ fields }: { readonly fields: readonly { readonly name: string }[] }): void {
-    this.#session.columns.set(
-      this.#statement.name,
-      fields.map(({ name }) => name),
-    );
+    const names = fields.map(({ name }) => name);
+    this.#session.columns.set(this.#answered(), names);
   }
 
   handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
     const row: Record<string, string | null> = {};
-    const columns = this.#session.columns.get(this.#statement.name) ?? [];
+    const columns = this.#session.columns.get(this.#answered()) ?? [];
     for (let at = 0; at < columns.length; at++) row[columns[at] as string] = fields[at] ?? null;
     this.#rows.push(row);
   }
 
   handleCommandComplete({ text }: { readonly text: string }): void {
+    const { columns } = this.#session;
+    const name = this.#answered();
+    // What was not described by now has none.
+    if (!columns.has(name)) columns.set(name, []);
+    this.#at += 1;
     this.#last = text;
+  }
+
+  #answered(): string {
+    return this.#statements[this.#at]?.name ?? '';
   }
 
   handleReadyForQuery(): void {
     this.#stop?.();
-    if (this.#around !== 'commit' || this.#last === 'COMMIT') this.callback(null, this.#rows);
+    if (!this.#commits() || this.#last === 'COMMIT') this.callback(null, this.#rows);
     else this.callback(new Error('atomic: the transaction had failed before, and was rolled back'));
   }
 
   handleError(error: Error): void {
     this.#stop?.();
     if (isGone(error)) this.#session.is = 'gone';
-    this.callback(this.#around !== 'commit' || isRefusal(error) ? error : new Unanswered(error));
+    this.callback(!this.#commits() || isRefusal(error) ? error : new Unanswered(error));
   }
+
+  #commits(): boolean {
+    return this.#statements.at(-1) === commit;
+  }
+}
+
+function isOld({ uses, sinceMs }: Prepared): boolean {
+  return uses >= mostUses || systemClock.monotonicMs() - sinceMs > longestMs;
 }
 
 // The server has refused: it has rolled back. All else may have come after the commit.
@@ -160,8 +204,8 @@ function isRefusal(error: Error): boolean {
   return typeof severity === 'string' && !/^(08|57P|XX)/.test(String(code));
 }
 
-/** Whether a prepared statement was not there, or was there already: a pooler is in between, or somebody has discarded them. Nothing was done. */
-export function isGone(error: unknown): boolean {
+// A prepared statement was not there, or was there already: a pooler is in between, or somebody has discarded them. Nothing was done.
+function isGone(error: unknown): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
   return code === '26000' || code === '42P05';
 }

@@ -1,22 +1,12 @@
 /** Atomic mode over `pg`: a pool of it for whole transactions, a client of it to join one that is open. */
-import type { Executor } from '../core/store.ts';
+import type { Executor, KeptStatement } from '../core/store.ts';
 import type { AtomicDatabase } from './database.ts';
 import { isConflict } from './conflict.ts';
-import { type Kept, canSend, isGone, send, sessionOf } from './pg-message.ts';
-
-/** A statement that `pg` keeps prepared. */
-export interface PgKeptStatement {
-  name: string;
-  text: string;
-  values: (string | null)[];
-}
+import { canSend, commit, send, sessionOf } from './pg-message.ts';
 
 /** What is used of a client of `pg`. */
 export interface PgClient {
-  query: {
-    (text: string, values?: (string | null)[]): Promise<{ rows: object[] }>;
-    (statement: PgKeptStatement): Promise<{ rows: object[] }>;
-  };
+  query(text: string, values?: (string | null)[]): Promise<{ rows: object[] }>;
   /** The process that the server, or a pooler, has named as this client's. */
   readonly processID?: number | null;
 }
@@ -41,23 +31,17 @@ export interface PgOptions {
 
 /** Runs statements on a client whose transaction the caller has begun. */
 export function pgExecutor(client: PgClient): Executor {
-  return Object.assign(plainOn(client), {
-    keptAs: (name: string, session: string | null) =>
-      isOwn(client, session) ? keptOn(client, name, (kept) => query(client, kept)) : undefined,
-  });
+  const keeping: Executor['keeping'] = (session) =>
+    isOwn(client, session) && canSend(client) ? (statements) => send(client, statements) : undefined;
+  return Object.assign(plainOn(client), { keeping });
 }
 
 function plainOn(client: PgClient): Executor {
-  return async (text, values) => (await client.query(text, [...values])).rows;
+  return (text, values) => client.query(text, [...values]).then(rowsOf);
 }
 
-// `pg` notes by itself what it has prepared; of messages it knows nothing, so that names must differ.
-async function query(client: PgClient, { name, text, values }: Kept): Promise<readonly object[]> {
-  return (await client.query({ name: `${name}_${sessionOf(client).suffix}q`, text, values })).rows;
-}
-
-function keptOn(client: PgClient, name: string, run: (kept: Kept) => Promise<readonly object[]>): Executor {
-  return (text, values) => run({ name, text, values: [...values] });
+function rowsOf({ rows }: { readonly rows: object[] }): readonly object[] {
+  return rows;
 }
 
 // Where the session is not the one that the client was told of, a pooler is in between: what is prepared there by one
@@ -73,7 +57,8 @@ export function pgDatabase<Client extends PgPoolClient>(
   pool: PgPool<Client>,
   { isolation }: PgOptions = {},
 ): AtomicDatabase<Client> {
-  const begin = isolation === undefined ? 'BEGIN' : `BEGIN ISOLATION LEVEL ${isolation}`;
+  const text = isolation === undefined ? 'BEGIN' : `BEGIN ISOLATION LEVEL ${isolation}`;
+  const begin = { name: `oncekey_${text}`, text, values: [] };
   return {
     isConflict,
     async transaction(act, bounds) {
@@ -103,9 +88,9 @@ class Transaction {
   isOver = true;
   readonly execute: Executor;
   readonly #client: PgClient;
-  readonly #begin: string;
+  readonly #begin: KeptStatement;
 
-  constructor(client: PgClient, begin: string, bounds: boolean) {
+  constructor(client: PgClient, begin: KeptStatement, bounds: boolean) {
     this.#client = client;
     this.#begin = begin;
     const inside = plainOn(client);
@@ -115,45 +100,44 @@ class Transaction {
       return inside(text, values);
     };
     const execute: Executor = (text, values) => (this.isOver ? first : inside)(text, values);
-    const sends = bounds && canSend(client);
-    const keptAs = (name: string, session: string | null): Executor | undefined => {
-      if (!isOwn(client, session)) return undefined;
-      if (!sends) return session === null ? undefined : keptOn(client, name, (kept) => query(client, kept));
-      return keptOn(client, name, (kept) => (session === null ? this.#beginWithKept(kept) : this.#finish(kept)));
+    const keeping: Executor['keeping'] = (session) => {
+      if (!isOwn(client, session) || !canSend(client)) return undefined;
+      if (!bounds) return (statements) => send(client, statements);
+      return (statements) => (session === null ? this.#beginKeeping(statements) : this.#finish(statements));
     };
-    this.execute = Object.assign(execute, { keptAs });
+    this.execute = Object.assign(execute, { keeping });
   }
 
   async begin(): Promise<void> {
     this.isOver = false;
-    await this.#client.query(this.#begin);
+    await this.#client.query(this.#begin.text);
   }
 
   /** In one message: no round trip for the beginning. */
   async #beginWith(text: string): Promise<readonly object[]> {
     this.isOver = false;
-    const answers = (await this.#client.query(`${this.#begin}; ${text}`)) as unknown as { rows: object[] }[];
+    const answers = (await this.#client.query(`${this.#begin.text}; ${text}`)) as unknown as { rows: object[] }[];
     return answers[1]?.rows ?? [];
   }
 
   /** The same without the server's parsing it. */
-  async #beginWithKept(kept: Kept): Promise<readonly object[]> {
+  #beginKeeping(statements: readonly KeptStatement[]): Promise<readonly object[]> {
     this.isOver = false;
-    try {
-      return await send(this.#client, kept, { begin: this.#begin });
-    } catch (error) {
-      if (!isGone(error)) throw error;
-      await this.#client.query('ROLLBACK');
-      await this.begin();
-      return (await this.#client.query(kept.text, kept.values)).rows;
-    }
+    return send(this.#client, [this.#begin, ...statements], { gone: () => this.#beginAnew(statements) });
+  }
+
+  async #beginAnew(statements: readonly KeptStatement[]): Promise<readonly object[]> {
+    await this.#client.query('ROLLBACK');
+    await this.begin();
+    const rows: object[] = [];
+    // oxlint-disable-next-line no-await-in-loop -- each sees what was committed before the one in front of it had ended
+    for (const { text, values } of statements) rows.push(...(await this.execute(text, values)));
+    return rows;
   }
 
   /** In one message with COMMIT: no round trip for that either. */
-  async #finish(kept: Kept): Promise<readonly object[]> {
-    const rows = await send(this.#client, kept, 'commit');
-    this.isOver = true;
-    return rows;
+  #finish(statements: readonly KeptStatement[]): Promise<readonly object[]> {
+    return send(this.#client, [...statements, commit], { done: () => (this.isOver = true) });
   }
 
   async commit(): Promise<void> {

@@ -225,9 +225,12 @@ export interface SweepAnswer {
 /** Runs one statement in an open transaction of the user's: texts or nulls in, rows of texts by column out. */
 export interface Executor {
   (text: string, values: readonly (string | null)[]): Promise<readonly object[]>;
-  /** For the first statement (no session yet) and the last one (in this session; may be committed at once): kept prepared under the name. */
-  readonly keptAs?: (name: string, session: string | null) => Executor | undefined;
+  /** Runs several as one, the first (no session yet) or the last (in this session; may be committed at once): the rows of all. */
+  readonly keeping?: (session: string | null) => ((all: readonly KeptStatement[]) => ReturnType<Executor>) | undefined;
 }
+
+/** A statement that is kept prepared under its name; if it `ages` not for long: on a larger table its plan may be wrong. */
+export type KeptStatement = Readonly<{ name: string; text: string; values: Parameters<Executor>[1]; ages?: boolean }>;
 
 /** The port. A store is a function that returns one of these. */
 export interface Store {

@@ -97,22 +97,21 @@ async function once<Tx, T>(
   const { id } = intent;
   if (parts.running.has(id)) return { kind: 'told', told: underWay };
   const token = freshToken();
-  const ending: Ending = {};
-  let running: Promise<RunResult<T>> | undefined;
+  const ending: Ending<T> = {};
   parts.running.add(id);
   try {
     await db.transaction(
-      (tx, execute) => (running = within(bindTo(parts.store, execute), intent, choices, token, tx, act, ending)),
+      (tx, execute) => within(bindTo(parts.store, execute), intent, choices, token, tx, act, ending),
       'by executing',
     );
-    if (running !== undefined) return { kind: 'done', result: await running };
+    if (ending.result !== undefined) return { kind: 'done', result: ending.result };
     throw new TypeError('atomic: the database resolved its transaction without running it; check the adapter');
   } catch (error) {
     if (error instanceof RolledBack) return { kind: 'told', told: error.told };
     if (db.isConflict(error)) return { kind: 'conflict', error };
-    const { stored, isOver = false } = ending;
+    const { stored, result } = ending;
     // All was stored, so it is the commit that failed, or only its reply.
-    if ((isOver || error instanceof Unanswered) && stored !== undefined)
+    if ((result !== undefined || error instanceof Unanswered) && stored !== undefined)
       return resolveCommit(parts, db, intent, token, stored, error);
     throw error;
   } finally {
@@ -127,10 +126,10 @@ interface Stored {
 }
 
 /** Filled in once the work has ended. */
-interface Ending {
+interface Ending<T> {
   stored?: Stored;
-  /** Whether nothing but the commit was left. */
-  isOver?: boolean;
+  /** Once nothing but the commit is left. */
+  result?: RunResult<T>;
 }
 
 /** Runs `act` and stores its result through `bound`; whether it lasts is up to the transaction. */
@@ -141,7 +140,7 @@ export async function within<Tx, T>(
   token: string,
   tx: Tx,
   act: (tx: Tx) => T | Promise<T>,
-  ending: Ending = {},
+  ending: Ending<T> = {},
 ): Promise<RunResult<T>> {
   const attempt = await claimIn(bound, intent, token);
   const value = await asWork(choices, new TransactionWork(intent.id, token, attempt, tx), () => act(tx));
@@ -149,8 +148,7 @@ export async function within<Tx, T>(
   ending.stored = { attempt, outcome };
   const stored = await bound.complete({ id: intent.id, token, outcome, retentionMs: intent.policy.retentionMs });
   if (stored.kind === 'lost') throw new RolledBack(underWay);
-  ending.isOver = true;
-  return executed(intent, ending.stored, stored.completedAtMs);
+  return (ending.result = executed(intent, ending.stored, stored.completedAtMs));
 }
 
 function executed<T>({ id }: Intent, { attempt, outcome }: Stored, completedAtMs: number | null): RunResult<T> {

@@ -218,8 +218,8 @@ describe('atomic', () => {
 
   test('its statements are kept prepared in the session, and behind a pooler they are not', async () => {
     for (const [isPooled, kept] of [
-      // BEGIN, the look, the record and COMMIT.
-      [false, 4],
+      // BEGIN, the lock, the look, the record and COMMIT.
+      [false, 5],
       [true, 0],
     ] as const) {
       const alone = new pg.Pool({ connectionString: server().url, max: 1 });
@@ -232,6 +232,19 @@ describe('atomic', () => {
       expect(rows).toHaveLength(kept);
       await alone.end();
     }
+  });
+
+  test('the plan of the look is made anew before the table can have grown much', async () => {
+    const alone = new pg.Pool({ connectionString: server().url, max: 1 });
+    const once = createOnce({ store: postgres(pool) });
+    for (let run = 0; run < 150; run++)
+      await once.atomic(pgDatabase(alone), { ...call(), key: `${number} ${run}` }, post);
+    const { rows } = await alone.query<{ uses: number }>(`SELECT (generic_plans + custom_plans)::integer AS uses
+      FROM pg_prepared_statements WHERE name LIKE 'oncekey%' ORDER BY uses`);
+    // The look; the others have been used by all.
+    expect([rows.length, rows[0]?.uses, await effects()]).toEqual([5, expect.toSatisfy((uses) => uses < 100), 150]);
+    expect(rows.slice(1).every(({ uses }) => uses > 140)).toBe(true);
+    await alone.end();
   });
 
   test('what somebody has discarded in the session is done without', async () => {

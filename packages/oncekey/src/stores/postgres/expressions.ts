@@ -36,9 +36,10 @@ export function isOwned({ id, token }: { readonly id: string; readonly token: st
   return `${hasId(id)} AND r.token = ${token} AND r.state = 'in-progress' AND ${isThere}`;
 }
 
-const longestMs = 1e14;
+/** Three thousand years are for ever enough, and from now an instant that PostgreSQL has. */
+export const longestMs = 1e14;
 
-/** A duration as a parameter: three thousand years are for ever enough, and an instant that PostgreSQL has. */
+/** A duration as a parameter. */
 export function durationText(durationMs: number | null): string | null {
   return durationMs === null ? null : String(Math.min(durationMs, longestMs));
 }
