@@ -108,23 +108,24 @@ export const claimedColumns = [
 
 /** The same as values. */
 export function claimedAsked({ id, token, fingerprint, labels: said }: ClaimAsk): Asked {
-  return [id, token, fingerprint, textArray(said.scope.map(plainText)), ...labelsAsked(said)];
-}
-
-function labelsAsked({ operation, key, owner, method, path, eventId }: ClaimAsk['labels']): Asked {
-  return [operation, key, owner, method, path, eventId].map(plainText);
-}
-
-function insertAsked({ id, token, fingerprint, leaseMs, keepMs, labels: said }: ClaimAsk): Asked {
+  const { scope, operation, key, owner, method, path, eventId } = said;
   return [
     id,
     token,
     fingerprint,
-    durationText(leaseMs),
-    durationText(keepMs),
-    textArray(said.scope.map(plainText)),
-    ...labelsAsked(said),
+    textArray(scope),
+    plainText(operation),
+    plainText(key),
+    plainText(owner),
+    plainText(method),
+    plainText(path),
+    plainText(eventId),
   ];
+}
+
+function insertAsked(ask: ClaimAsk): Asked {
+  const [id = null, token = null, fingerprint = null, ...said] = claimedAsked(ask);
+  return [id, token, fingerprint, durationText(ask.leaseMs), durationText(ask.keepMs), ...said];
 }
 
 function takeOverAsked(ask: ClaimAsk): Asked {

@@ -122,7 +122,7 @@ const putColumns: readonly PutColumn[] = [
   ['fingerprint', asIs, ({ fingerprint }) => plainText(fingerprint)],
   ['lease_end', fromNow, ({ state, leaseLeftMs }) => leaseText(state, leaseLeftMs)],
   ['expires_at', fromNow, ({ retentionLeftMs }) => durationText(retentionLeftMs)],
-  ['scope', cast('text[]'), ({ labels }) => textArray(labels.scope.map(plainText))],
+  ['scope', cast('text[]'), ({ labels }) => textArray(labels.scope)],
   ['operation', asIs, ({ labels }) => plainText(labels.operation)],
   ['key', asIs, ({ labels }) => plainText(labels.key)],
   ['owner', asIs, ({ labels }) => plainText(labels.owner)],
@@ -145,7 +145,7 @@ function leaseText(state: StoredRecord['state'], leaseLeftMs: number | null): st
 }
 
 function listText(list: readonly string[]): string | null {
-  return list.length === 0 ? null : textArray(list.map(plainText));
+  return list.length === 0 ? null : textArray(list);
 }
 
 function timelineText(timeline: readonly TimelineEvent[]): string | null {

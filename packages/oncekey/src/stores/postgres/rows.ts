@@ -3,6 +3,7 @@
  * outcome whose checksum differs, or a word that this version does not know, throws
  * `record_unreadable` instead of replaying other bytes than were stored (I4).
  */
+import { Buffer } from 'node:buffer';
 import type { Outcome } from '../../core/outcome.ts';
 import type { Completed, RecordId, RecordState, SavedStep, StoredRecord, TimelineEvent } from '../../core/store.ts';
 import { joinChecked, parseList, splitChecked, unreadable } from '../stored-form/checked-outcome.ts';

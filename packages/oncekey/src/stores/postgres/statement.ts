@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Execute, Parameter, Row } from './client.ts';
+import { plainText } from './expressions.ts';
 
 /** A statement in its forms. */
 export interface Statement {
@@ -182,15 +183,18 @@ function arrayText(calls: readonly Asked[], column: number): string {
     if (at > 0) text += ',';
     const value = calls[at]?.[column] ?? null;
     if (value === null) text += 'NULL';
-    else text += `"${needsEscape.test(value) ? value.replaceAll(/["\\]/g, '\\$&') : value}"`;
+    else text += quoted(value);
   }
   return `${text}}`;
 }
 
-/** An array of texts as PostgreSQL writes it. */
+function quoted(value: string): string {
+  return `"${needsEscape.test(value) ? value.replaceAll(/["\\]/g, '\\$&') : value}"`;
+}
+
+/** An array of texts as PostgreSQL writes it, each as it can be stored. */
 export function textArray(values: readonly string[]): string {
-  return arrayText(
-    values.map((value) => [value]),
-    0,
-  );
+  let text = '{';
+  for (const value of values) text += `${text.length > 1 ? ',' : ''}${quoted(plainText(value))}`;
+  return `${text}}`;
 }

@@ -3,6 +3,7 @@
  * length first. Reading past the end throws `record_unreadable` and never answers less
  * than was stored. Knows no record.
  */
+import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import { unreadable } from '../stored-form/checked-outcome.ts';
 
