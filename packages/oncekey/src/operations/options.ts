@@ -78,7 +78,6 @@ const least: { readonly [K in keyof Choices]?: number } = {
 
 /** The choices given, over `base`. Throws TypeError naming the option that is wrong. */
 export function choose(given: Partial<Choices>, base: Choices = defaults): Choices {
-  if (isNothing(given)) return base;
   let chosen: Record<string, unknown> | undefined;
   for (const name of names) {
     const value = given[name];
@@ -87,22 +86,6 @@ export function choose(given: Partial<Choices>, base: Choices = defaults): Choic
     (chosen ??= { ...base })[name] = value;
   }
   return chosen === undefined ? base : (chosen as unknown as Choices);
-}
-
-// By their names: a loop over them takes far longer, and a call seldom says any.
-function isNothing(given: Partial<Choices>): boolean {
-  return (
-    given.leaseMs === undefined &&
-    given.retentionMs === undefined &&
-    given.inProgress === undefined &&
-    given.waitMs === undefined &&
-    given.abandoned === undefined &&
-    given.failures === undefined &&
-    given.currentWork === undefined &&
-    given.storeDown === undefined &&
-    given.unrecorded === undefined &&
-    given.maxOutcomeBytes === undefined
-  );
 }
 
 function check(name: keyof Choices, value: unknown): void {
