@@ -32,7 +32,7 @@ export interface PgOptions {
 /** Runs statements on a client whose transaction the caller has begun. */
 export function pgExecutor(client: PgClient): Executor {
   const keeping: Executor['keeping'] = (session) =>
-    isOwn(client, session) && canSend(client) ? (statements) => send(client, statements) : undefined;
+    canKeep(client, session) ? (statements) => send(client, statements) : undefined;
   return Object.assign(plainOn(client), { keeping });
 }
 
@@ -46,10 +46,10 @@ function rowsOf({ rows }: { readonly rows: object[] }): readonly object[] {
 
 // Where the session is not the one that the client was told of, a pooler is in between: what is prepared there by one
 // client is nothing to the others. Nobody knows before the server has said so.
-function isOwn(client: PgClient, session: string | null): boolean {
+function canKeep(client: PgClient, session: string | null): boolean {
   const known = sessionOf(client);
   if (known.is !== 'gone' && session !== null) known.is = session === String(client.processID) ? 'own' : 'unknown';
-  return known.is === 'own';
+  return known.is === 'own' && canSend(client);
 }
 
 /** The database behind a pool; `tx` is the client. A client whose transaction could not be ended is closed, not used again. */
@@ -101,7 +101,7 @@ class Transaction {
     };
     const execute: Executor = (text, values) => (this.isOver ? first : inside)(text, values);
     const keeping: Executor['keeping'] = (session) => {
-      if (!isOwn(client, session) || !canSend(client)) return undefined;
+      if (!canKeep(client, session)) return undefined;
       if (!bounds) return (statements) => send(client, statements);
       return (statements) => (session === null ? this.#beginKeeping(statements) : this.#finish(statements));
     };

@@ -22,13 +22,13 @@ import type { BatchEntry } from '../coalesce.ts';
 import { heldElsewhere } from '../held-elsewhere.ts';
 import { type ClaimStatements, claimAll, claimedAsked, claimedColumns, claimStatements, labels } from './claim.ts';
 import type { Row } from './client.ts';
-import { durationText, fromNow, longestMs, unixMs } from './expressions.ts';
+import { durationText, fromNow, hasId, instantOf, unixMs } from './expressions.ts';
 import type { TableNames } from './names.ts';
 import { type OwnerStatements, completeAll, ownerStatements, prepareComplete } from './ownership.ts';
 import { readAll, readStatement } from './reading.ts';
 import { numberOf, outcomeAsked, outcomeColumns, outcomeValues } from './rows.ts';
 import type { Server } from './server.ts';
-import { type Statement, nameOf, runStatement, steadyStatement } from './statement.ts';
+import { type Asked, type Statement, nameOf, runStatement, steadyStatement } from './statement.ts';
 
 /** What a store binds transactions with. */
 export type Bind = (execute: Executor) => Pick<Store, 'claim' | 'complete' | 'read'>;
@@ -42,10 +42,9 @@ export function bindTo(names: TableNames): Bind {
     insert: insertStatement(names),
     insertKept: kept(insertKeptText(names)),
     look: (id) => `SELECT ${names.look}('${lockOf(id)}'::bigint, decode('${id}', 'hex')) AS state,
-      pg_backend_pid()::text AS session, ${secondsOf('clock_timestamp()')}::text AS now`,
-    lock: kept(`SELECT pg_try_advisory_xact_lock($1) AS got, pg_backend_pid() AS session,
-      ${secondsOf('clock_timestamp()')} AS now`),
-    state: kept(`SELECT r.state AS state FROM ${names.records} r WHERE r.id = $1`),
+      ${sessionAndTime}`,
+    lock: kept(`SELECT pg_try_advisory_xact_lock($1::bigint)::text AS got, ${sessionAndTime}`),
+    state: kept(`SELECT r.state AS state FROM ${names.records} r WHERE ${hasId('$1')}`),
   };
   return (execute) => {
     const bound = new BoundRecords(execute, names, statements);
@@ -63,10 +62,7 @@ interface BoundStatements {
   readonly read: Statement;
   readonly insert: Statement;
   readonly insertKept: Named;
-  /**
-   * Takes the lock and tells the state, the server's process, to know whether a pooler is in between, and its clock.
-   * Without parameters, so that it can be sent together with the transaction's beginning.
-   */
+  /** Takes the lock and tells the state. Without parameters, so that it can be sent together with the transaction's beginning. */
   readonly look: (id: RecordId) => string;
   // The same where statements are kept prepared, which costs less than half: one after the other, since a statement
   // sees what was committed before it began, and the lock may have been set free after that.
@@ -75,51 +71,54 @@ interface BoundStatements {
 }
 
 type Named = Pick<KeptStatement, 'name' | 'text'>;
+type Keeping = NonNullable<ReturnType<NonNullable<Executor['keeping']>>>;
 
 function kept(text: string): Named {
   return { name: nameOf(text), text };
 }
 
-function secondsOf(instant: string): string {
-  return `date_part('epoch', ${instant})`;
-}
+/** The server's process, to know whether a pooler is in between, and its clock. */
+const sessionAndTime = `pg_backend_pid()::text AS session, ${unixMs('clock_timestamp()')} AS now`;
 
 function lockOf(id: RecordId): string {
   if (!/^[\da-f]{64}$/.test(id)) throw new TypeError('postgres: a record id is 64 hexadecimal digits');
   return String(BigInt.asIntN(64, BigInt(`0x${id.slice(0, 16)}`)));
 }
 
+const insertedColumns = [...claimedColumns, 'retention', ...outcomeColumns] as const;
+
 function insertStatement({ records }: TableNames): Statement {
   const now = 'clock_timestamp()';
-  return steadyStatement([...claimedColumns, 'retention', ...outcomeColumns], ({ a, from }) => {
-    const times = { claimed: now, completed: now, ends: fromNow(a.retention) };
-    return `${insertText(records, a, { id: `decode(${a.id}, 'hex')`, ...times })}${from}
-      ON CONFLICT (id) DO NOTHING RETURNING ${unixMs('r.completed_at')} AS completed`;
-  });
+  return steadyStatement(
+    insertedColumns,
+    ({ a, from }) => `${insertText(records, a, now, now)}${from}
+      ON CONFLICT (id) DO NOTHING RETURNING ${unixMs('r.completed_at')} AS completed`,
+  );
 }
 
 // Where the transaction is committed at once, who was too late must fail. The server reads each value as what its column
 // is; what happened when is reckoned from its clock, so that no row has to come back.
 function insertKeptText({ records }: TableNames): string {
-  const columns = [...claimedColumns, ...outcomeColumns, 'claimed', 'completed', 'ends'] as const;
+  const columns = [...insertedColumns, 'claimed', 'completed'] as const;
   const a = Object.fromEntries(columns.map((column, at) => [column, `$${at + 1}`])) as Values<(typeof columns)[number]>;
-  const [claimed, completed, ends] = [a.claimed, a.completed, a.ends].map((seconds) => `to_timestamp(${seconds})`);
   const body = `decode(${a.body}, 'base64')`;
-  return insertText(records, { ...a, body }, { id: a.id, claimed, completed, ends } as Times);
+  return insertText(records, { ...a, body }, instantOf(a.claimed), instantOf(a.completed));
 }
 
 type Values<Column extends string> = Readonly<Record<Column, string>>;
-type Inserted = Values<(typeof claimedColumns)[number] | (typeof outcomeColumns)[number]>;
-
-/** The id as bytes, and instants. */
-type Times = Values<'id' | 'claimed' | 'completed' | 'ends'>;
 
 // Written once, completed: whoever is not in this transaction never sees it in progress.
-function insertText(records: string, a: Inserted, { id, claimed, completed, ends }: Times): string {
+function insertText(
+  records: string,
+  a: Values<(typeof insertedColumns)[number]>,
+  claimed: string,
+  completed: string,
+): string {
   return `INSERT INTO ${records} AS r (id, state, attempt, revision, token, fingerprint, first_seen_at, last_seen_at,
       completed_at, expires_at, scope, ${labels.join(', ')}, ${outcomeColumns.join(', ')})
-    SELECT ${id}, 'completed', 1, 2, ${a.token}, ${a.fingerprint}, ${claimed}, ${claimed}, ${completed}, ${ends},
-      ${a.scope}::text[], ${labels.map((label) => a[label]).join(', ')}, ${outcomeValues(a).join(', ')}`;
+    SELECT decode(${a.id}, 'hex'), 'completed', 1, 2, ${a.token}, ${a.fingerprint}, ${claimed}, ${claimed},
+      ${completed}, ${fromNow(a.retention)}, ${a.scope}::text[],
+      ${labels.map((label) => a[label]).join(', ')}, ${outcomeValues(a).join(', ')}`;
 }
 
 /** A claim of what was not there: nothing is written before it is completed. */
@@ -150,7 +149,7 @@ class BoundRecords {
     return this.#look(ask.id).then(({ state, session, now }) => {
       if (state !== 'absent') return this.#claimThere(ask, state);
       const sinceMs = systemClock.monotonicMs();
-      this.#fresh.set(ask.token, { ask, session: String(session), atMs: Math.round(Number(now) * 1000), sinceMs });
+      this.#fresh.set(ask.token, { ask, session: String(session), atMs: Number(now), sinceMs });
       return { kind: 'granted', attempt: 1, steps: [] };
     });
   }
@@ -165,37 +164,30 @@ class BoundRecords {
     const { look, lock, state } = this.#statements;
     const first = this.#execute.keeping?.(null);
     if (first === undefined) return this.#server.runText(look(id), []).then(([row]) => row ?? {});
-    return first([keptWith(lock, [lockOf(id)]), keptWith(state, [bytea(id)], true)]).then(lookedUp);
+    return first([keptWith(lock, [lockOf(id)]), keptWith(state, [id], true)]).then(lookedUp);
   }
 
   complete(ask: CompleteAsk): Promise<CompleteAnswer> {
     const fresh = this.#fresh.get(ask.token);
     if (fresh === undefined) return this.#completeThere(ask);
+    const asked = [...claimedAsked(fresh.ask), durationText(ask.retentionMs), ...outcomeAsked(ask.id, ask.outcome)];
     const last = this.#execute.keeping?.(fresh.session);
-    return last === undefined ? this.#insert(fresh, ask) : this.#insertKept(last, fresh, ask);
+    return last === undefined ? this.#insert(asked) : this.#insertKept(last, fresh, asked);
   }
 
   async #completeThere(ask: CompleteAsk): Promise<CompleteAnswer> {
     return onlyEntry(await completeAll(this.#server, this.#statements.owners, [prepareComplete(ask)]));
   }
 
-  async #insert(fresh: Fresh, { id, outcome, retentionMs }: CompleteAsk): Promise<CompleteAnswer> {
-    const asked = [...claimedAsked(fresh.ask), durationText(retentionMs), ...outcomeAsked(id, outcome)];
+  async #insert(asked: Asked): Promise<CompleteAnswer> {
     const [row] = await this.#server.run(this.#statements.insert, [asked]);
     // Somebody was quicker: he committed between our look and our lock.
     return row === undefined ? { kind: 'lost' } : { kind: 'stored', completedAtMs: numberOf(row, 'completed') };
   }
 
-  #insertKept(
-    last: NonNullable<ReturnType<NonNullable<Executor['keeping']>>>,
-    { ask, atMs, sinceMs }: Fresh,
-    { id, outcome, retentionMs }: CompleteAsk,
-  ): Promise<CompleteAnswer> {
+  #insertKept(last: Keeping, { atMs, sinceMs }: Fresh, asked: Asked): Promise<CompleteAnswer> {
     const completedAtMs = Math.round(atMs + systemClock.monotonicMs() - sinceMs);
-    const endsMs = retentionMs === null ? null : completedAtMs + Math.min(retentionMs, longestMs);
-    const [, ...claimed] = claimedAsked(ask);
-    const times = [atMs, completedAtMs, endsMs].map((ms) => (ms === null ? null : String(ms / 1000)));
-    const values = [bytea(id), ...claimed, ...outcomeAsked(id, outcome), ...times];
+    const values = [...asked, String(atMs), String(completedAtMs)];
     return last([keptWith(this.#statements.insertKept, values)]).then(
       () => ({ kind: 'stored', completedAtMs }),
       (error: unknown) => {
@@ -210,11 +202,6 @@ class BoundRecords {
   }
 }
 
-/** An id as PostgreSQL reads bytes. */
-function bytea(id: RecordId): string {
-  return `\\x${id}`;
-}
-
 function keptWith({ name, text }: Named, values: KeptStatement['values'], ages = false): KeptStatement {
   return { name, text, values, ages };
 }
@@ -223,8 +210,7 @@ function keptWith({ name, text }: Named, values: KeptStatement['values'], ages =
 function lookedUp([locked = {}, found = {}]: readonly object[]): Row {
   const { got, session, now } = locked as Row;
   const { state = 'absent' } = found as Row;
-  // As the server wrote it, or as a library has read it.
-  return { state: got === 't' || got === true ? state : 'held', session, now };
+  return { state: got === 'true' ? state : 'held', session, now };
 }
 
 /** Whether the record was there already; a unique violation may also be one of the user's own tables, checked at the end. */

@@ -29,7 +29,10 @@ import { type Asked, type Source, type Statement, statement, steadyStatement, te
 
 /** Columns of the labels but the scope. */
 export const labels = ['operation', 'key', 'owner', 'method', 'path', 'event_id'] as const;
-const columns = ['id', 'token', 'fingerprint', 'lease', 'keep', 'scope', ...labels] as const;
+type ClaimedColumns = readonly ['id', 'token', 'fingerprint', 'scope', ...typeof labels];
+/** What a claim says that is kept with its record, as columns. */
+export const claimedColumns: ClaimedColumns = ['id', 'token', 'fingerprint', 'scope', ...labels];
+const columns = [...claimedColumns, 'lease', 'keep'] as const;
 const takeOverColumns = [...columns, 'hold'] as const;
 type ClaimSource = Source<(typeof columns)[number]>;
 type TakeOverSource = Source<(typeof takeOverColumns)[number]>;
@@ -92,40 +95,14 @@ function takeOverText(records: string, { a, among }: TakeOverSource): string {
     RETURNING encode(r.id, 'hex') AS id, r.attempt::text AS attempt, r.fingerprint AS fingerprint, ${stepsSelected}`;
 }
 
-/** What a claim says that is kept with its record, as columns. */
-export const claimedColumns = [
-  'id',
-  'token',
-  'fingerprint',
-  'scope',
-  'operation',
-  'key',
-  'owner',
-  'method',
-  'path',
-  'event_id',
-] as const;
-
-/** The same as values. */
+/** What a claim says, in the order of {@link claimedColumns}. */
 export function claimedAsked({ id, token, fingerprint, labels: said }: ClaimAsk): Asked {
   const { scope, operation, key, owner, method, path, eventId } = said;
-  return [
-    id,
-    token,
-    fingerprint,
-    textArray(scope),
-    plainText(operation),
-    plainText(key),
-    plainText(owner),
-    plainText(method),
-    plainText(path),
-    plainText(eventId),
-  ];
+  return [id, token, fingerprint, textArray(scope), ...[operation, key, owner, method, path, eventId].map(plainText)];
 }
 
 function insertAsked(ask: ClaimAsk): Asked {
-  const [id = null, token = null, fingerprint = null, ...said] = claimedAsked(ask);
-  return [id, token, fingerprint, durationText(ask.leaseMs), durationText(ask.keepMs), ...said];
+  return [...claimedAsked(ask), durationText(ask.leaseMs), durationText(ask.keepMs)];
 }
 
 function takeOverAsked(ask: ClaimAsk): Asked {

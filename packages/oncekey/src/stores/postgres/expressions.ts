@@ -36,10 +36,9 @@ export function isOwned({ id, token }: { readonly id: string; readonly token: st
   return `${hasId(id)} AND r.token = ${token} AND r.state = 'in-progress' AND ${isThere}`;
 }
 
-/** Three thousand years are for ever enough, and from now an instant that PostgreSQL has. */
-export const longestMs = 1e14;
+const longestMs = 1e14;
 
-/** A duration as a parameter. */
+/** A duration as a parameter: three thousand years are for ever enough, and an instant that PostgreSQL has. */
 export function durationText(durationMs: number | null): string | null {
   return durationMs === null ? null : String(Math.min(durationMs, longestMs));
 }
