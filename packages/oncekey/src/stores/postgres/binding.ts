@@ -6,6 +6,7 @@
  */
 import { systemClock } from '../../core/clock.ts';
 import { IdempotencyError } from '../../core/errors.ts';
+import type { MaybePromise } from '../../core/maybe.ts';
 import type {
   ClaimAnswer,
   ClaimAsk,
@@ -28,7 +29,7 @@ import { type OwnerStatements, completeAll, ownerStatements, prepareComplete } f
 import { readAll, readStatement } from './reading.ts';
 import { numberOf, outcomeAsked, outcomeColumns, outcomeValues } from './rows.ts';
 import type { Server } from './server.ts';
-import { type Asked, type Statement, nameOf, runStatement, steadyStatement } from './statement.ts';
+import { type Asked, type Statement, nameOf, onlyRow, runStatement, steadyStatement } from './statement.ts';
 
 /** What a store binds transactions with. */
 export type Bind = (execute: Executor) => Pick<Store, 'claim' | 'complete' | 'read'>;
@@ -91,7 +92,7 @@ function insertStatement({ records }: TableNames): Statement {
   const now = 'clock_timestamp()';
   return steadyStatement(
     insertedColumns,
-    ({ a, from }) => `${insertText(records, a, now, now)}${from}
+    ({ a, inserted }) => `${insertInto(records)} ${inserted(insertedValues(a, now, now))}
       ON CONFLICT (id) DO NOTHING RETURNING ${unixMs('r.completed_at')} AS completed`,
   );
 }
@@ -102,21 +103,19 @@ function insertKeptText({ records }: TableNames): string {
   const columns = [...insertedColumns, 'claimed', 'completed'] as const;
   const a = Object.fromEntries(columns.map((column, at) => [column, `$${at + 1}`])) as Values<(typeof columns)[number]>;
   const body = `decode(${a.body}, 'base64')`;
-  return insertText(records, { ...a, body }, instantOf(a.claimed), instantOf(a.completed));
+  return `${insertInto(records)} ${onlyRow(insertedValues({ ...a, body }, instantOf(a.claimed), instantOf(a.completed)))}`;
 }
 
 type Values<Column extends string> = Readonly<Record<Column, string>>;
 
-// Written once, completed: whoever is not in this transaction never sees it in progress.
-function insertText(
-  records: string,
-  a: Values<(typeof insertedColumns)[number]>,
-  claimed: string,
-  completed: string,
-): string {
+function insertInto(records: string): string {
   return `INSERT INTO ${records} AS r (id, state, attempt, revision, token, fingerprint, first_seen_at, last_seen_at,
-      completed_at, expires_at, scope, ${labels.join(', ')}, ${outcomeColumns.join(', ')})
-    SELECT decode(${a.id}, 'hex'), 'completed', 1, 2, ${a.token}, ${a.fingerprint}, ${claimed}, ${claimed},
+      completed_at, expires_at, scope, ${labels.join(', ')}, ${outcomeColumns.join(', ')})`;
+}
+
+// Written once, completed: whoever is not in this transaction never sees it in progress.
+function insertedValues(a: Values<(typeof insertedColumns)[number]>, claimed: string, completed: string): string {
+  return `decode(${a.id}, 'hex'), 'completed', 1, 2, ${a.token}, ${a.fingerprint}, ${claimed}, ${claimed},
       ${completed}, ${fromNow(a.retention)}, ${a.scope}::text[],
       ${labels.map((label) => a[label]).join(', ')}, ${outcomeValues(a).join(', ')}`;
 }
@@ -146,25 +145,25 @@ class BoundRecords {
   }
 
   claim(ask: ClaimAsk): Promise<ClaimAnswer> {
-    return this.#look(ask.id).then(({ state, session, now }) => {
-      if (state !== 'absent') return this.#claimThere(ask, state);
-      const sinceMs = systemClock.monotonicMs();
-      this.#fresh.set(ask.token, { ask, session: String(session), atMs: Number(now), sinceMs });
-      return { kind: 'granted', attempt: 1, steps: [] };
-    });
+    const { look, lock, state } = this.#statements;
+    const first = this.#execute.keeping?.(null);
+    if (first === undefined)
+      return this.#server.runText(look(ask.id), []).then(([row]) => this.#lookedUp(ask, row ?? {}));
+    const statements = [keptWith(lock, [lockOf(ask.id)]), keptWith(state, [ask.id], true)];
+    return first(statements).then((rows) => this.#lookedUp(ask, toldByBoth(rows)));
+  }
+
+  #lookedUp(ask: ClaimAsk, { state, session, now }: Row): MaybePromise<ClaimAnswer> {
+    if (state !== 'absent') return this.#claimThere(ask, state);
+    const sinceMs = systemClock.monotonicMs();
+    this.#fresh.set(ask.token, { ask, session: String(session), atMs: Number(now), sinceMs });
+    return { kind: 'granted', attempt: 1, steps: [] };
   }
 
   async #claimThere(ask: ClaimAsk, state: unknown): Promise<ClaimAnswer> {
     // Who holds the lock may only be reading what has long been completed.
     if (state === 'held') return heldElsewhere(await this.read(ask.id));
     return onlyEntry(await claimAll(this.#server, this.#statements.claims, [ask]));
-  }
-
-  #look(id: RecordId): Promise<Row> {
-    const { look, lock, state } = this.#statements;
-    const first = this.#execute.keeping?.(null);
-    if (first === undefined) return this.#server.runText(look(id), []).then(([row]) => row ?? {});
-    return first([keptWith(lock, [lockOf(id)]), keptWith(state, [id], true)]).then(lookedUp);
   }
 
   complete(ask: CompleteAsk): Promise<CompleteAnswer> {
@@ -207,7 +206,7 @@ function keptWith({ name, text }: Named, values: KeptStatement['values'], ages =
 }
 
 /** What both statements of the look have told. */
-function lookedUp([locked = {}, found = {}]: readonly object[]): Row {
+function toldByBoth([locked = {}, found = {}]: readonly object[]): Row {
   const { got, session, now } = locked as Row;
   const { state = 'absent' } = found as Row;
   return { state: got === 'true' ? state : 'held', session, now };

@@ -56,12 +56,13 @@ export function claimStatements({ records }: TableNames): ClaimStatements {
   };
 }
 
-function insertText(records: string, { a, from }: ClaimSource): string {
+function insertText(records: string, { a, inserted }: ClaimSource): string {
+  const values = `decode(${a.id}, 'hex'), 'in-progress', 1, 1, ${a.token}, ${a.fingerprint}, ${fromNow(a.lease)},
+      ${expiry(a)}, clock_timestamp(), clock_timestamp(), ${a.scope}::text[],
+      ${labels.map((label) => a[label]).join(', ')}`;
   return `INSERT INTO ${records} AS r (id, state, attempt, revision, token, fingerprint, lease_end, expires_at,
       first_seen_at, last_seen_at, scope, ${labels.join(', ')})
-    SELECT decode(${a.id}, 'hex'), 'in-progress', 1, 1, ${a.token}, ${a.fingerprint}, ${fromNow(a.lease)},
-      ${expiry(a)}, clock_timestamp(), clock_timestamp(), ${a.scope}::text[],
-      ${labels.map((label) => a[label]).join(', ')}${from}
+    ${inserted(values)}
     ON CONFLICT (id) DO NOTHING RETURNING encode(r.id, 'hex') AS id`;
 }
 

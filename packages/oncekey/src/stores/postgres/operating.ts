@@ -155,10 +155,10 @@ function timelineText(timeline: readonly TimelineEvent[]): string | null {
 
 function putStatement(records: string): Statement {
   const names = [...putColumns.map(([name]) => name), ...outcomeColumns];
-  return statement(names, ({ a, from }) => {
+  return statement(names, ({ a, inserted }) => {
     const outcome = outcomeValues(a as Record<(typeof outcomeColumns)[number], string>);
     const values = [...putColumns.map(([name, value]) => value(a[name] ?? 'NULL')), ...outcome];
-    return `INSERT INTO ${records} AS r (${names.join(', ')}) SELECT ${values.join(', ')}${from}
+    return `INSERT INTO ${records} AS r (${names.join(', ')}) ${inserted(values.join(', '))}
       ON CONFLICT (id) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(', ')}
       WHERE r.revision < excluded.revision OR NOT ${isThere} RETURNING encode(r.id, 'hex') AS id`;
   });

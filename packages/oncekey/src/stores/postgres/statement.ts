@@ -36,6 +36,8 @@ export interface Source<Column extends string> {
   readonly among: string;
   /** The same as a whole clause, for those who have no other relation. */
   readonly from: string;
+  /** What an INSERT takes: one call's values as they are, for a SELECT would be a plan of its own below the insert's. */
+  inserted(values: string): string;
 }
 
 // A limit that the planner cannot know: it expects few rows and looks each up by index, also while the table is small,
@@ -72,7 +74,7 @@ function make<Column extends string>(
   isPlannedAnew: boolean,
 ): Statement {
   const bytesAt = (columns as readonly string[]).indexOf(bytesColumn);
-  const written = (a: Record<Column, string>): string => text({ a, among: '', from: '' });
+  const written = (a: Record<Column, string>): string => text({ a, among: '', from: '', inserted: onlyRow });
   const isAny = (place: number): string => (isPlannedAnew ? `$${place}::text IS NULL` : '');
   const bare = written(alone(columns, isAny(columns.length + 1)));
   const rows = askedRows(columns, bytesAt, isAny(columns.length + (bytesAt < 0 ? 1 : 3)));
@@ -103,7 +105,13 @@ function alone<Column extends string>(columns: readonly Column[], isAny: string)
 
 function severally<Column extends string>(columns: readonly Column[]): Source<Column> {
   const a = Object.fromEntries(columns.map((column) => [column, `a.${column}`])) as Record<Column, string>;
-  return { a, among: 'asked a, ', from: ' FROM asked a' };
+  const from = ' FROM asked a';
+  return { a, among: 'asked a, ', from, inserted: (values) => `SELECT ${values}${from}` };
+}
+
+/** Values as the only row of an INSERT. */
+export function onlyRow(values: string): string {
+  return `VALUES (${values})`;
 }
 
 // Arrays of text are read slowly, so bytes come as one long parameter, with where each begins and how long it is.
@@ -194,7 +202,5 @@ function quoted(value: string): string {
 
 /** An array of texts as PostgreSQL writes it, each as it can be stored. */
 export function textArray(values: readonly string[]): string {
-  let text = '{';
-  for (const value of values) text += `${text.length > 1 ? ',' : ''}${quoted(plainText(value))}`;
-  return `${text}}`;
+  return `{${values.map((value) => quoted(plainText(value))).join(',')}}`;
 }
