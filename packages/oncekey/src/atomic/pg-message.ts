@@ -38,28 +38,10 @@ export function canSend(client: object): boolean {
   return pipeline !== true && typeof connection?.parse === 'function' && typeof connection.on === 'function';
 }
 
-/** What hears how it went, before anybody else. */
-export interface Hearing {
-  /** All were run. */
-  done?(): void;
-  /** What was prepared in the session is there no more: what to do instead. */
-  gone?(): Promise<readonly object[]>;
-}
-
 /** Sends them all and gives the rows. Ending in COMMIT, throws {@link Unanswered} when nobody knows whether it took effect. */
-export function send(
-  client: object,
-  statements: readonly KeptStatement[],
-  { done, gone }: Hearing = {},
-): Promise<readonly object[]> {
+export function send(client: object, statements: readonly KeptStatement[]): Promise<readonly object[]> {
   return new Promise((resolve, reject) => {
-    const ended = (error: Error | null, rows: object[] = []): void => {
-      if (error === null) {
-        done?.();
-        resolve(rows);
-      } else if (gone !== undefined && isGone(error)) resolve(gone());
-      else reject(error);
-    };
+    const ended = (error: Error | null, rows: object[] = []): void => (error === null ? resolve(rows) : reject(error));
     (client as Queue).query(new Message(sessionOf(client), statements, ended));
   });
 }
@@ -204,8 +186,8 @@ function isRefusal(error: Error): boolean {
   return typeof severity === 'string' && !/^(08|57P|XX)/.test(String(code));
 }
 
-// A prepared statement was not there, or was there already: a pooler is in between, or somebody has discarded them. Nothing was done.
-function isGone(error: unknown): boolean {
+/** Whether a prepared statement was not there, or was there already: a pooler is in between, or somebody has discarded them. Nothing was done. */
+export function isGone(error: unknown): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
   return code === '26000' || code === '42P05';
 }

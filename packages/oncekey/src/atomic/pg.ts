@@ -2,7 +2,7 @@
 import type { Executor, KeptStatement } from '../core/store.ts';
 import type { AtomicDatabase } from './database.ts';
 import { isConflict } from './conflict.ts';
-import { canSend, commit, send, sessionOf } from './pg-message.ts';
+import { canSend, commit, isGone, send, sessionOf } from './pg-message.ts';
 
 /** What is used of a client of `pg`. */
 export interface PgClient {
@@ -123,7 +123,10 @@ class Transaction {
   /** The same without the server's parsing it. */
   #beginKeeping(statements: readonly KeptStatement[]): Promise<readonly object[]> {
     this.isOver = false;
-    return send(this.#client, [this.#begin, ...statements], { gone: () => this.#beginAnew(statements) });
+    return send(this.#client, [this.#begin, ...statements]).catch((error: unknown) => {
+      if (isGone(error)) return this.#beginAnew(statements);
+      throw error;
+    });
   }
 
   async #beginAnew(statements: readonly KeptStatement[]): Promise<readonly object[]> {
@@ -136,8 +139,10 @@ class Transaction {
   }
 
   /** In one message with COMMIT: no round trip for that either. */
-  #finish(statements: readonly KeptStatement[]): Promise<readonly object[]> {
-    return send(this.#client, [...statements, commit], { done: () => (this.isOver = true) });
+  async #finish(statements: readonly KeptStatement[]): Promise<readonly object[]> {
+    const rows = await send(this.#client, [...statements, commit]);
+    this.isOver = true;
+    return rows;
   }
 
   async commit(): Promise<void> {
