@@ -1,6 +1,7 @@
 /**
  * A BullMQ worker of the benchmark of jobs: `bare`, or with the library and its Redis store. Asked for a number of
- * jobs, it fills its queue while the worker rests and tells how long the worker then took, and how much of the processor.
+ * jobs and how long each waits, it fills its queue while the worker rests and tells how long the worker then took, and
+ * how much of the processor.
  */
 import { scheduler } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -15,8 +16,9 @@ const { Queue, Worker } = await group.import('bullmq');
 const { hostname: host, port } = new URL(url);
 const connection = { host, port: Number(port) };
 const queue = new Queue(`bench-${kind}`, { connection });
+let waitMs = 0;
 // A handler that does nothing but wait for somebody.
-const handler = () => scheduler.wait(1);
+const handler = () => scheduler.wait(waitMs);
 const store = kind === 'library' ? redis(new Redis(url)) : undefined;
 const processJob = store === undefined ? handler : processor(handler, { store });
 const worker = new Worker(queue.name, processJob, { connection, concurrency: 100, autorun: false });
@@ -52,8 +54,9 @@ async function play(count) {
   return { elapsedMs, cpuUs: user + system };
 }
 
-process.on('message', (/** @type {{ count: number }} */ { count }) => {
-  play(count).then(
+process.on('message', (/** @type {{ count: number, waitMs: number }} */ ask) => {
+  waitMs = ask.waitMs;
+  play(ask.count).then(
     (answer) => process.send?.(answer),
     (/** @type {Error} */ error) => process.send?.({ error: error.message }),
   );
