@@ -1,8 +1,9 @@
 /**
  * Initialised data folders, made once a machine and copied for each server: initdb takes
- * seconds, a copy a fraction of one. Parallel processes may make the same template; the
+ * seconds, a copy a fraction of one. Servers that start at once may make the same template; the
  * first rename wins and the others' work is thrown away, so nobody copies a half-made one.
  */
+import { randomUUID } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ export async function fillFromTemplate(name: string, target: string, initialise:
     return;
   }
   await initialise();
-  const draft = `${template}.${process.pid}.draft`;
+  const draft = `${template}.${randomUUID()}.draft`;
   await copy(target, draft);
   try {
     renameSync(draft, template);
