@@ -46,8 +46,12 @@ const options = /** @type {const} */ ({
   quick: { type: 'boolean' },
   only: { type: 'string', multiple: true },
   records: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
 });
-const usage = `usage: npm run bench -- [NAME …] [--json] [--quick] [--only PART] [--records N]\nnames: ${[...benchmarks.keys()].join(', ')}\n`;
+const usage = `usage: npm run bench -- [NAME …] [--json] [--quick] [--only PART] [--records N]
+names: ${[...benchmarks.keys()].join(', ')} (default: all)
+example: npm run bench -- atomic jobs --quick
+`;
 
 /**
  * @typedef {object} Asked
@@ -57,10 +61,11 @@ const usage = `usage: npm run bench -- [NAME …] [--json] [--quick] [--only PAR
  * @property {{ only?: readonly string[], records?: number }} part
  */
 
-/** @returns {Asked | string} What was asked for, or what is wrong with it. */
+/** @returns {Asked | string | undefined} What was asked for, or what is wrong with it; undefined: help. */
 function askedFor() {
   try {
     const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    if (values.help === true) return undefined;
     const unknown = positionals.filter((name) => !benchmarks.has(name));
     if (unknown.length > 0) return `no benchmark is named ${unknown.join(', ')}`;
     const names = positionals.length > 0 ? positionals : [...benchmarks.keys()];
@@ -74,7 +79,8 @@ function askedFor() {
 }
 
 const asked = askedFor();
-if (typeof asked === 'string') {
+if (asked === undefined) process.stdout.write(usage);
+else if (typeof asked === 'string') {
   process.stderr.write(`bench: ${asked}\n${usage}`);
   process.exitCode = 2;
 } else {

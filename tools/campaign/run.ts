@@ -1,5 +1,5 @@
 /**
- * `npm run campaign -- [NAME …] [--json] [--runs N]`: long fault campaigns, counted. Figures go to standard output,
+ * `npm run campaign -- [NAME …] [--json] [--runs N] [--help]`: long fault campaigns, counted. Figures go to standard output,
  * progress and violations to standard error. Exit code 1 when a promise was broken, 2 for a wrong call. STORES selects.
  * Interrupted, it ends the rounds that run and tells what was counted; a second signal ends it at once.
  */
@@ -24,9 +24,13 @@ const campaigns = new Map<string, (ask: CampaignAsk) => Promise<void>>([
   ['outbox', outbox],
   ['replay', replay],
 ]);
-const usage = `usage: npm run campaign -- [NAME …] [--json] [--runs N]\nnames: ${[...campaigns.keys()].join(', ')}\n`;
 const defaultNames = ['kills', 'failover', 'outbox', 'replay'];
 const defaultRuns = 500;
+const usage = `usage: npm run campaign -- [NAME …] [--json] [--runs N]
+names: ${[...campaigns.keys()].join(', ')} (default: ${defaultNames.join(', ')})
+runs of each: from 1 (default: ${defaultRuns})
+example: STORES=sqlite,postgres npm run campaign -- ledger steps --runs 200
+`;
 
 interface Asked {
   readonly names: readonly string[];
@@ -34,9 +38,11 @@ interface Asked {
   readonly runs: number;
 }
 
-function askedFor(): Asked {
-  const options = { json: { type: 'boolean' }, runs: { type: 'string' } } as const;
+function askedFor(): Asked | 'help' {
+  const help = { type: 'boolean', short: 'h' } as const;
+  const options = { json: { type: 'boolean' }, runs: { type: 'string' }, help } as const;
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  if (values.help === true) return 'help';
   const unknown = positionals.filter((name) => !campaigns.has(name));
   if (unknown.length > 0) throw new TypeError(`no campaign is named ${unknown.join(', ')}`);
   const runs = Number(values.runs ?? defaultRuns);
@@ -45,7 +51,7 @@ function askedFor(): Asked {
   return { names: positionals.length > 0 ? positionals : defaultNames, json: values.json === true, runs };
 }
 
-function readAsk(): Asked | undefined {
+function readAsk(): Asked | 'help' | undefined {
   try {
     return askedFor();
   } catch (error) {
@@ -56,6 +62,7 @@ function readAsk(): Asked | undefined {
 
 const asked = readAsk();
 if (asked === undefined) process.exitCode = 2;
+else if (asked === 'help') process.stdout.write(usage);
 else {
   const seed = seedOfRun();
   // The library's timers keep no process alive; while every connection is cut, nothing else would.
