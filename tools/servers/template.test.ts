@@ -1,3 +1,4 @@
+/** The templates of servers' data folders: whole, whoever makes them at once. */
 import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
