@@ -15,6 +15,7 @@ export default defineConfig({
           include: ['packages/*/test/**/*.test.ts', 'tools/**/*.test.ts'],
           // Enough for a machine that does other things beside; a test that hangs is told all the same.
           testTimeout: 30_000,
+          expect: { poll: { timeout: 10_000 } },
           exclude: ['**/*.system.test.ts', '**/node_modules/**'],
         },
       },
@@ -25,6 +26,7 @@ export default defineConfig({
           include: ['packages/*/test/**/*.system.test.ts', 'test/**/*.system.test.ts', 'tools/**/*.system.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect: { poll: { timeout: 10_000 } },
         },
       },
     ],

@@ -75,7 +75,8 @@ describe('atomic', () => {
     await expect(once.atomic(pgDatabase(pool), call(), post)).rejects.toSatisfy(
       (error) => codeOf(error) === 'in_progress',
     );
-    expect(performance.now() - startedMs).toBeLessThan(1000);
+    // Who waits does so for 10 s.
+    expect(performance.now() - startedMs).toBeLessThan(5000);
     finish();
     expect((await first).status).toBe('executed');
     expect(await effects()).toBe(1);

@@ -44,7 +44,7 @@ forStores(servedStores, (name, stand) => {
     expect(await other.charge(ask)).toMatchObject({ kind: 'executed', attempt: 2 });
     const waitedMs = performance.now() - claimedMs;
     expect(waitedMs).toBeGreaterThan(leaseMs / 2);
-    expect(waitedMs).toBeLessThan(leaseMs + 1000);
+    expect(waitedMs).toBeLessThan(leaseMs + 5000);
   }
 
   test.for([

@@ -267,7 +267,7 @@ describe('a hot store that hangs', () => {
       expect((await store.claim(askFor(`k${number}`))).kind).toBe('completed');
     }
     // 600 calls. With a timeout each they would take half a minute.
-    expect(performance.now() - startMs).toBeLessThan(2000);
+    expect(performance.now() - startMs).toBeLessThan(10_000);
     expect(changes).toEqual(['down']);
     hanging = false;
     const deadlineMs = performance.now() + 20_000;
