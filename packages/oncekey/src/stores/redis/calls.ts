@@ -151,7 +151,8 @@ export class Calls {
   /** Waits for a client that is on its way; throws when it is closed or does not arrive. */
   async #connected(): Promise<void> {
     const { connection } = this.#options;
-    for (let waitedMs = 0; waitedMs < connectMs; waitedMs += lookEveryMs) {
+    const endMs = systemClock.monotonicMs() + connectMs;
+    while (systemClock.monotonicMs() < endMs) {
       const state = connection.state();
       if (state === 'ready') return;
       if (state === 'closed')
