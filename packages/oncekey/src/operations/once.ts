@@ -32,7 +32,10 @@ export interface OperationName {
 
 /** One operation with its input and wishes. */
 export interface OperationCall extends OperationName, CallPolicy {
-  /** Any JSON value; a repeat with other input is `key_reused`. Absent matches all. */
+  /**
+   * Any JSON value; a repeat with other input is `key_reused`. Absent matches all. A member of which JSON would keep
+   * nothing (a Map, an object with private fields alone) is `field_invalid`: its values could not be told apart.
+   */
   readonly input?: unknown;
   /** A digest of the input made by the caller, as `algorithm:digest`; instead of `input`. */
   readonly fingerprint?: Fingerprint;

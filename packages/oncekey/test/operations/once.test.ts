@@ -1,6 +1,7 @@
 /**
  * What a user of `createOnce` relies on, over the memory store with time held still.
  */
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { createOnce, currentWork, IdempotencyError, memory, type Once, type OnceEvent } from '../../src/index.ts';
 import type { OnceOptions } from '../../src/index.ts';
@@ -79,6 +80,33 @@ describe('run', () => {
     expect((await once.run({ ...call, input: { to: 'ada', total: 42.0 } }, never)).status).toBe('replayed');
     expect(await codeOf(once.run({ ...call, input: { to: 'ada', total: 43 } }, never))).toBe('key_reused');
     expect(await once.get(call)).toMatchObject({ state: 'completed', value: 1, conflictCount: 1 });
+  });
+
+  test('input of which JSON would keep nothing is named, and not taken for other input', async () => {
+    const { once } = desk();
+    const input = { to: 'ada', lines: [{ amount: new PrivateAmount() }] };
+    await expect(once.run({ ...call, input }, never)).rejects.toThrow(
+      /lines\[0\]\.amount is a PrivateAmount, of which JSON keeps/,
+    );
+    const nameless = Object.create(Object.create(Object.create(null) as object) as object) as object;
+    await expect(once.run({ ...call, input: nameless }, never)).rejects.toThrow('it is a thing');
+    await expect(once.run({ ...call, input: new Set([1]) }, never)).rejects.toThrow('it is a Set, of which JSON keeps');
+  });
+
+  test('input may be empty, of no prototype, a class with members, or know its own JSON', async () => {
+    const { once } = desk();
+    const order = Object.assign(new PrivateAmount(), { total: 42 });
+    const inputs = [
+      {},
+      [],
+      { lines: [], to: {} },
+      Object.create(null) as object,
+      runInNewContext('({})') as object,
+      order,
+    ];
+    for (const [at, input] of [...inputs, { at: new Date(0) }, Buffer.alloc(0)].entries()) {
+      expect((await once.run({ ...call, key: `${at}`, input }, () => at)).value).toBe(at);
+    }
   });
 
   test('scopes, operations and keys never meet', async () => {
@@ -166,6 +194,13 @@ setInterval(() => {
   for (const act of outsideQueue.splice(0)) act();
 }, 1).unref();
 
+class PrivateAmount {
+  readonly #cents = 42;
+  get cents(): number {
+    return this.#cents;
+  }
+}
+
 describe('names', () => {
   test.each([
     [{ ...call, key: undefined as never }, 'key_missing', 'key'],
@@ -179,6 +214,8 @@ describe('names', () => {
     [{ ...call, scope: undefined as never }, 'scope_missing', 'scope'],
     [{ ...call, fingerprint: '' }, 'field_invalid', 'fingerprint'],
     [{ ...call, input: 1n }, 'field_invalid', 'input'],
+    [{ ...call, input: new Map([['total', 42]]) }, 'field_invalid', 'input'],
+    [{ ...call, input: { to: ['ada', new PrivateAmount()] } }, 'field_invalid', 'input'],
   ])('%# is refused with the field named', async (bad, code, field) => {
     const { once, store } = desk();
     const error: unknown = await once.run(bad, never).catch((thrown: unknown) => thrown);
