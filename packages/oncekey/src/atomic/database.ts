@@ -15,3 +15,9 @@ export interface AtomicDatabase<Tx> {
   /** Whether the transaction failed because somebody else stood in its way (a deadlock, a serialisation failure): it is run again. */
   isConflict(error: unknown): boolean;
 }
+
+/** Throws a TypeError for what is no such database, such as a pool that nobody has wrapped. */
+export function checkDatabase(db: AtomicDatabase<unknown>): void {
+  if (typeof db?.transaction === 'function' && typeof db.isConflict === 'function') return;
+  throw new TypeError('atomic: db is no database of atomic mode; wrap yours, such as pgDatabase(pool)');
+}

@@ -20,14 +20,16 @@ import type { RecordId } from '../core/store.ts';
 import { freshToken } from '../core/token.ts';
 import { binderOf, bindTo, claimIn, RolledBack, underWay } from './claim.ts';
 import { committedBy, isHeldIn } from './commit.ts';
-import type { AtomicDatabase } from './database.ts';
+import { type AtomicDatabase, checkDatabase } from './database.ts';
 import { TransactionWork } from './work.ts';
 
 /**
  * For the option `atomic` of HTTP entries: each request runs in a transaction of this database, which holds the store's
- * records. With a store that has no transactions to share, making the entry throws a TypeError.
+ * records. With a store that has no transactions to share, making the entry throws a TypeError; so does this for what is
+ * no `AtomicDatabase`.
  */
 export function transactionsOf<Tx>(db: AtomicDatabase<Tx>): (parts: EngineOptions) => Engine {
+  checkDatabase(db);
   return (parts) => {
     binderOf(parts.store);
     return new AtomicEngine(parts, db);

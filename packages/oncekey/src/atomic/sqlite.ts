@@ -7,6 +7,7 @@
 import { randomInt } from 'node:crypto';
 import { systemClock } from '../core/clock.ts';
 import { pause } from '../core/guard.ts';
+import { ownedHere } from '../core/work.ts';
 import type { Executor } from '../core/store.ts';
 import type { AtomicDatabase } from './database.ts';
 import { isConflict } from './conflict.ts';
@@ -28,7 +29,7 @@ export function sqliteExecutor(handle: SqliteAtomicHandle): Executor {
   return async (text, values) => handle.prepare(text).all(...values) as object[];
 }
 
-/** The database behind a handle; `tx` is the handle. */
+/** The database behind a handle; `tx` is the handle. A transaction inside of another is refused with a TypeError. */
 export function sqliteDatabase<Handle extends SqliteAtomicHandle>(
   handle: Handle,
   { busyTimeoutMs = 2000 }: SqliteAtomicOptions = {},
@@ -48,11 +49,19 @@ export function sqliteDatabase<Handle extends SqliteAtomicHandle>(
   return {
     isConflict: (error) => isConflict(error) || isBusy(error),
     transaction(act) {
+      // It would wait for the one that waits for it.
+      if (ownedHere(({ work }) => work.tx === handle) !== undefined) return Promise.reject(inside());
       const mine = last.then(() => transact(act));
       last = mine.catch(() => undefined);
       return mine;
     },
   };
+}
+
+function inside(): TypeError {
+  return new TypeError(
+    'atomic: this handle is inside a transaction of this work already; join it: once.within(sqliteExecutor(tx), …)',
+  );
 }
 
 async function begin(handle: SqliteAtomicHandle, busyTimeoutMs: number): Promise<void> {

@@ -52,10 +52,10 @@ export function currentWork(): Work | undefined {
   return flows.getStore()?.running.work;
 }
 
-/** The still unsettled work of this record that the calling code itself belongs to, if any. */
-export function ownedHere(id: RecordId): Work | undefined {
-  for (let flow = flows.getStore(); flow !== undefined; flow = flow.outer) {
-    if (flow.running.id === id && !flow.running.settled) return flow.running.work;
+/** The still unsettled work of this kind that the calling code itself belongs to, if any. */
+export function ownedHere(isMeant: (running: Running) => boolean): Work | undefined {
+  for (let flow = flows.getStore(); flow; flow = flow.outer) {
+    if (!flow.running.settled && isMeant(flow.running)) return flow.running.work;
   }
   return undefined;
 }

@@ -85,7 +85,7 @@ class HttpProtocol implements Protocol, Standing {
     if (scope === null) return this.refuse(ask, 'scope-missing');
     const id = recordId(scope, settings.operationName, key);
     // Rule 16: a request that comes back to itself with its own key must not wait for itself.
-    return ownedHere(id) === undefined ? new KeyedRequest(this, ask, id, scope, key) : pass;
+    return ownedHere((running) => running.id === id) ? pass : new KeyedRequest(this, ask, id, scope, key);
   }
 
   /** A refusal before anything was claimed; observing passes instead. */

@@ -7,7 +7,7 @@
 import { randomInt } from 'node:crypto';
 import { type Bound, bindTo, claimIn, RolledBack, type Told, Unanswered, underWay } from '../atomic/claim.ts';
 import { committedBy, isHeldIn } from '../atomic/commit.ts';
-import type { AtomicDatabase } from '../atomic/database.ts';
+import { type AtomicDatabase, checkDatabase } from '../atomic/database.ts';
 import { TransactionWork } from '../atomic/work.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Engine, Intent } from '../core/engine.ts';
@@ -50,6 +50,7 @@ export async function runAtomic<Tx, T>(
   act: (tx: Tx) => T | Promise<T>,
 ): Promise<RunResult<T>> {
   const { clock } = parts;
+  checkDatabase(db);
   const choices = choose(call, parts.choices);
   const intent = intentOf(call, choices);
   if (parts.checked !== null) await checkOnce(parts);
@@ -143,7 +144,9 @@ export async function within<Tx, T>(
   ending: Ending<T> = {},
 ): Promise<RunResult<T>> {
   const attempt = await claimIn(bound, intent, token);
-  const value = await asWork(choices, new TransactionWork(intent.id, token, attempt, tx), () => act(tx));
+  const work = new TransactionWork(intent.id, token, attempt, tx);
+  const value = await asWork(choices, work, () => act(tx));
+  work.settled = true;
   const outcome = valueOutcome(value, {}, choices.maxOutcomeBytes);
   ending.stored = { attempt, outcome };
   const stored = await bound.complete({ id: intent.id, token, outcome, retentionMs: intent.policy.retentionMs });

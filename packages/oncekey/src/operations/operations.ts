@@ -69,7 +69,7 @@ export class Operations implements Once {
   async run<T>(call: OperationCall, act: (work: Work) => T | Promise<T>): Promise<RunResult<T>> {
     const choices = choose(call, this.#choices);
     const intent = intentOf(call, choices);
-    const outer = ownedHere(intent.id);
+    const outer = ownedHere(({ id }) => id === intent.id);
     // Nested use with the same key is the same work, not a duplicate of it (rule 16).
     if (outer !== undefined) return unrecorded(intent, outer, await act(outer));
     const decision = await this.#engine.begin(intent);

@@ -17,6 +17,16 @@ test('an entry over another store cannot be made', () => {
   expect(make).toThrow(told);
 });
 
+test('a pool that nobody has wrapped is refused, where the entry is made too', async () => {
+  const once = createOnce({ store: memory() });
+  const call = { scope: ['acme'], key: 'k' };
+  const pool = { query: () => undefined, transaction: () => undefined } as never;
+  for (const db of [pool, undefined as never]) {
+    await expect(once.atomic(db, call, () => 1)).rejects.toThrow(/wrap yours, such as pgDatabase\(pool\)/);
+    expect(() => transactionsOf(db)).toThrow(/wrap yours, such as pgDatabase\(pool\)/);
+  }
+});
+
 test('a call over another store is refused before its work', async () => {
   const once = createOnce({ store: memory() });
   let runs = 0;
