@@ -54,7 +54,8 @@ export interface ConsumeOptions<M> extends JobNaming<M>, JobOptions<M> {}
  */
 export function consume<M, T>(handler: JobHandler<M, T>, options: ConsumeOptions<M>): Take<M, T> {
   if (typeof handler !== 'function') throw new TypeError('handler is missing; pass the function that does a job');
-  if (typeof options.key !== 'function') throw new TypeError('key is missing; pass a function that gives the job’s id');
+  if (typeof options?.key !== 'function')
+    throw new TypeError('key is missing; pass a function that gives the job’s id');
   const policy = policyOf(options);
   const { once, store, onAnswer } = options;
   // What a `once` of its own is told here need not be said with each message.

@@ -17,6 +17,7 @@ import { pause } from '../core/guard.ts';
 import type { RecordId, Store, StoredRecord } from '../core/store.ts';
 import { freshToken } from '../core/token.ts';
 import { asWork } from './as-work.ts';
+import { checkCall } from './check-call.ts';
 import { intentOf } from './intent.ts';
 import type { OperationCall, RunResult } from './once.ts';
 import { choose, type Choices } from './options.ts';
@@ -51,6 +52,7 @@ export async function runAtomic<Tx, T>(
 ): Promise<RunResult<T>> {
   const { clock } = parts;
   checkDatabase(db);
+  checkCall(call, act);
   const choices = choose(call, parts.choices);
   const intent = intentOf(call, choices);
   if (parts.checked !== null) await checkOnce(parts);
@@ -147,7 +149,7 @@ export async function within<Tx, T>(
   const work = new TransactionWork(intent.id, token, attempt, tx);
   const value = await asWork(choices, work, () => act(tx));
   work.settled = true;
-  const outcome = valueOutcome(value, {}, choices.maxOutcomeBytes);
+  const outcome = valueOutcome(value, choices.maxOutcomeBytes);
   ending.stored = { attempt, outcome };
   const stored = await bound.complete({ id: intent.id, token, outcome, retentionMs: intent.policy.retentionMs });
   if (stored.kind === 'lost') throw new RolledBack(underWay);

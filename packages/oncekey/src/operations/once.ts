@@ -53,13 +53,13 @@ export interface RunResult<T> {
   readonly record: OutcomeFacts;
 }
 
-/** Words about an outcome that people find it by. */
+/** Words about an outcome that people find it by. One that cannot be kept is `field_invalid`; the value is stored all the same. */
 export interface OutcomeWords {
-  /** How it went, such as `accepted`. */
+  /** How it went, such as `accepted`; 1 to 255 characters. */
   readonly kind?: string;
-  /** Primary and secondary reference to what the work made. */
+  /** Primary and secondary reference to what the work made, each of 1 to 255 characters. */
   readonly refs?: readonly Reference[];
-  /** Any JSON value. */
+  /** Any JSON value, up to `maxOutcomeBytes`. */
   readonly details?: unknown;
 }
 
@@ -70,7 +70,7 @@ export type Claimed =
       readonly attempt: number;
       readonly token: Token;
       readonly work: Work;
-      /** Stores the value for good. Throws `lease_lost`, `store_unavailable`, `outcome_too_large`, `outcome_unserializable`. */
+      /** Stores the value for good. Throws `lease_lost`, `store_unavailable`, `outcome_too_large`, `outcome_unserializable`, `field_invalid`. */
       complete(value: unknown, words?: OutcomeWords): Promise<OutcomeFacts>;
       /** Gives the claim back: a repeat may run. Throws `lease_lost`, `store_unavailable`. */
       release(): Promise<void>;
@@ -142,7 +142,10 @@ export interface Once {
   within<T>(execute: Executor, call: OperationCall, act: () => T | Promise<T>): Promise<RunResult<T>>;
   /** The low-level form of `run`: claims, and leaves the work and its completion to the caller. */
   claim(call: ClaimCall): Promise<Claimed>;
-  /** Completes a claim made elsewhere. `lost`: the token is not the owner's; nothing was written. */
+  /**
+   * Completes a claim made elsewhere. `lost`: the token is not the owner's; nothing was written. Throws `outcome_too_large`
+   * and `outcome_unserializable`, and then leaves a tombstone (the effect exists); `field_invalid`, `store_unavailable`.
+   */
   complete(call: CompleteCall): Promise<CompleteAnswer>;
   /** The record, or undefined, as it also is for a blank operation or key, which nothing can have; changes nothing. */
   get(name: OperationName): Promise<OperationRecord | undefined>;

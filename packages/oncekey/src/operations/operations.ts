@@ -10,12 +10,20 @@ import { createGuard, defaultStoreTimeoutMs, StoreFailure, type Guard } from '..
 import { systemClock, type Clock } from '../core/clock.ts';
 import type { MaybePromise } from '../core/maybe.ts';
 import type { ValueOutcome } from '../core/outcome.ts';
-import type { CompleteAnswer, EraseAnswer, Executor, ResolveAnswer, Store, SweepAnswer } from '../core/store.ts';
+import type {
+  CompleteAnswer,
+  EraseAnswer,
+  Executor,
+  ResolveAnswer,
+  ResolveAsk,
+  Store,
+  SweepAnswer,
+} from '../core/store.ts';
 import { freshToken } from '../core/token.ts';
 import { ownedHere, type Work } from '../core/work.ts';
 import { asWork } from './as-work.ts';
+import { checkCall } from './check-call.ts';
 import { type AtomicParts, runAtomic, within } from './atomic.ts';
-
 import { identify, intentOf } from './intent.ts';
 import { soundName } from './names.ts';
 import type {
@@ -67,6 +75,7 @@ export class Operations implements Once {
   }
 
   async run<T>(call: OperationCall, act: (work: Work) => T | Promise<T>): Promise<RunResult<T>> {
+    checkCall(call, act);
     const choices = choose(call, this.#choices);
     const intent = intentOf(call, choices);
     const outer = ownedHere(({ id }) => id === intent.id);
@@ -99,6 +108,9 @@ export class Operations implements Once {
   }
 
   async within<T>(execute: Executor, call: OperationCall, act: () => T | Promise<T>): Promise<RunResult<T>> {
+    if (typeof execute !== 'function')
+      throw new TypeError('execute is no executor; pass the open transaction in one, such as pgExecutor(client)');
+    checkCall(call, act);
     const choices = choose(call, this.#choices);
     const intent = intentOf(call, choices);
     try {
@@ -111,6 +123,7 @@ export class Operations implements Once {
   }
 
   async claim(call: ClaimCall): Promise<Claimed> {
+    checkCall(call);
     const { expiresInMs } = call;
     const choices = choose(expiresInMs === undefined ? call : { ...call, leaseMs: expiresInMs }, this.#choices);
     const intent = { ...intentOf(call, choices), heartbeat: expiresInMs === undefined };
@@ -147,16 +160,22 @@ export class Operations implements Once {
   }
 
   async complete(call: CompleteCall): Promise<CompleteAnswer> {
+    checkCall(call);
     const { id } = identify(call);
+    const token = soundName('token', call.token);
     const { retentionMs, maxOutcomeBytes } = choose(
       call.retentionMs === undefined ? {} : { retentionMs: call.retentionMs },
       this.#choices,
     );
-    const outcome = valueOutcome(call.value, call, maxOutcomeBytes);
-    return this.#ask('complete', () => this.#store.complete({ id, token: call.token, outcome, retentionMs }));
+    const made = outcomeFor(call.value, call, maxOutcomeBytes);
+    const { outcome } = made;
+    const answer = await this.#ask('complete', () => this.#store.complete({ id, token, outcome, retentionMs }));
+    if ('error' in made) throw made.error;
+    return answer;
   }
 
   async get(name: OperationName): Promise<OperationRecord | undefined> {
+    checkCall(name);
     if ([name.key, name.operation].some((text) => typeof text === 'string' && text.trim() === '')) return undefined;
     return this.#find(identify(name).id);
   }
@@ -174,14 +193,13 @@ export class Operations implements Once {
 
   async resolve(call: ResolveCall): Promise<ResolveAnswer> {
     const { store } = this.#able('resolve');
+    checkCall(call);
     const { id, labels } = identify(call);
-    const { seenRevision, decision } = call;
+    const { seenRevision } = call;
+    if (!Number.isSafeInteger(seenRevision))
+      throw wrong('seenRevision', seenRevision, 'give the revision that was looked at');
     const by = soundName('by', call.by);
-    const { retentionMs, maxOutcomeBytes } = this.#choices;
-    const ask =
-      decision === 'rerun'
-        ? ({ kind: 'rerun', keepMs: retentionMs } as const)
-        : ({ kind: 'outcome', outcome: valueOutcome(decision.value, {}, maxOutcomeBytes), retentionMs } as const);
+    const ask = decided(call.decision, this.#choices);
     const answer = await this.#ask('resolve', () => store.resolve({ id, seenRevision, decision: ask, by }));
     if (answer.kind === 'resolved') this.#onEvent?.({ kind: 'resolved', id, labels, by, decision: ask.kind });
     return answer;
@@ -189,6 +207,7 @@ export class Operations implements Once {
 
   async erase(name: OperationName): Promise<EraseAnswer> {
     const { store } = this.#able('erase');
+    checkCall(name);
     const { id, labels } = identify(name);
     const answer = await this.#ask('erase', () => store.erase(id, this.#choices.retentionMs));
     if (answer.kind === 'erased') this.#onEvent?.({ kind: 'erased', id, labels });
@@ -256,6 +275,18 @@ export class Operations implements Once {
     if (store[method] === undefined) throw new TypeError(`the ${store.name} store has no ${method}`);
     return { store: store as Store & Required<Pick<Store, M>> };
   }
+}
+
+function decided(decision: ResolveCall['decision'], { retentionMs, maxOutcomeBytes }: Choices): ResolveAsk['decision'] {
+  if (decision === 'rerun') return { kind: 'rerun', keepMs: retentionMs };
+  if (typeof decision === 'object' && decision !== null && 'value' in decision)
+    return { kind: 'outcome', outcome: valueOutcome(decision.value, maxOutcomeBytes), retentionMs };
+  throw wrong('decision', decision, "give 'rerun', or { value } to take as the outcome");
+}
+
+function wrong(field: string, value: unknown, advice: string): IdempotencyError {
+  const reason = `is ${JSON.stringify(value)}`;
+  return new IdempotencyError('field_invalid', `${field} ${reason}; ${advice}`, { field, reason });
 }
 
 /** The facts of what was stored, or why nothing was. */

@@ -10,24 +10,31 @@ import type { Work } from '../core/work.ts';
 import type { OutcomeWords, RunResult } from './once.ts';
 import { factsOf } from './record.ts';
 import { refusal } from './refusal.ts';
+import { noWords, soundWords } from './words.ts';
 
-/** The outcome of a value. Throws `outcome_unserializable`, `outcome_too_large`. */
-export function valueOutcome(value: unknown, words: OutcomeWords, limitBytes: number): ValueOutcome {
-  const body = encodeValue(value, limitBytes);
-  return { kind: 'value', body, label: words.kind ?? null, refs: words.refs ?? [], details: words.details ?? null };
+/** The outcome of a value, without words. Throws `outcome_unserializable`, `outcome_too_large`. */
+export function valueOutcome(value: unknown, limitBytes: number): ValueOutcome {
+  return { kind: 'value', body: encodeValue(value, limitBytes), ...noWords };
 }
 
-/** The outcome of a value; what cannot be kept leaves a tombstone, because the effect exists, and an error to throw. */
-export function outcomeFor(
-  value: unknown,
-  words: OutcomeWords,
-  limitBytes: number,
-): { readonly outcome: ValueOutcome } | { readonly outcome: NotKeptOutcome; readonly error: unknown } {
+/** The outcome of a value with its words, or what is kept because the effect exists, and an error to throw. */
+export type MadeOutcome =
+  | { readonly outcome: ValueOutcome }
+  | { readonly outcome: ValueOutcome | NotKeptOutcome; readonly error: unknown };
+
+/** A value that cannot be kept leaves a tombstone; words that cannot be kept are left out. */
+export function outcomeFor(value: unknown, words: OutcomeWords, limitBytes: number): MadeOutcome {
+  let outcome: ValueOutcome;
   try {
-    return { outcome: valueOutcome(value, words, limitBytes) };
+    outcome = valueOutcome(value, limitBytes);
   } catch (error) {
     const reason = IdempotencyError.is(error, 'outcome_too_large') ? 'oversize' : 'unserializable';
     return { outcome: { kind: 'not-kept', reason, status: null, headers: [] }, error };
+  }
+  try {
+    return { outcome: { ...outcome, ...soundWords(words, limitBytes) } };
+  } catch (error) {
+    return { outcome, error };
   }
 }
 

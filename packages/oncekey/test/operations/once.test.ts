@@ -223,6 +223,27 @@ describe('names', () => {
     expect(await store.list?.({ limit: 10 })).toEqual({ records: [], cursor: null });
   });
 
+  test('without a call, or a function to run, nothing is claimed', async () => {
+    const { once, store } = desk();
+    const none = undefined as never;
+    const acts = [
+      () => once.run(call, none),
+      () => once.atomic({ transaction: never, isConflict: () => false }, call, none),
+    ];
+    for (const act of [...acts, () => once.within(never, call, none)])
+      await expect(act()).rejects.toThrow(/^act is missing/);
+    const calls = [
+      () => once.run(none, never),
+      () => once.claim(none),
+      () => once.complete(none),
+      () => once.get(none),
+    ];
+    for (const act of [...calls, () => once.resolve(none), () => once.erase(none)])
+      await expect(act()).rejects.toThrow(/^call is missing/);
+    await expect(once.within(none, call, never)).rejects.toThrow(/^execute is no executor/);
+    expect(await store.list?.({ limit: 10 })).toEqual({ records: [], cursor: null });
+  });
+
   test('are trimmed', async () => {
     const { once } = desk();
     await once.run({ ...call, key: ' k-1 ', owner: ' till 4 ', eventId: 'e1' }, () => 1);
@@ -313,6 +334,65 @@ describe('claim and complete', () => {
     expect(await once.get(call)).toMatchObject({ ...words, owner: 'worker 1', state: 'completed' });
   });
 
+  test.each([
+    [{ kind: ' ' }, 'kind'],
+    [{ kind: 5 as never }, 'kind'],
+    [{ refs: 'd1' as never }, 'refs'],
+    [{ refs: ['a', 'b', 'c'].map((id) => ({ kind: 'delivery', id })) }, 'refs'],
+    [{ refs: [{ kind: 'delivery', id: '' }] }, 'refs[0].id'],
+    [{ refs: [{ kind: 'delivery', id: 'd1' }, { kind: 'run' } as never] }, 'refs[1].id'],
+    [{ refs: [undefined as never] }, 'refs[0].kind'],
+    [{ details: { n: 1n } }, 'details'],
+    [{ details: () => 1 }, 'details'],
+    [{ details: 'x'.repeat(101) }, 'details'],
+  ])('words %# are refused with the field named, and the value is kept', async (words, field) => {
+    const { once } = desk({ maxOutcomeBytes: 100 });
+    const here = await once.claim(call);
+    if (here.outcome !== 'granted') throw new Error(here.outcome);
+    await expect(here.complete({ ok: true }, words)).rejects.toMatchObject({
+      code: 'field_invalid',
+      details: { field },
+    });
+    expect(await once.claim(call)).toMatchObject({ outcome: 'completed', value: { ok: true }, record: { refs: [] } });
+    const elsewhere = { ...call, key: 'elsewhere' };
+    const there = await once.claim({ ...elsewhere, expiresInMs: 60_000 });
+    if (there.outcome !== 'granted') throw new Error(there.outcome);
+    const done = once.complete({ ...elsewhere, token: there.token, value: 7, ...words });
+    await expect(done).rejects.toMatchObject({ code: 'field_invalid', details: { field } });
+    expect(await once.claim(elsewhere)).toMatchObject({ outcome: 'completed', value: 7 });
+  });
+
+  test('words are trimmed, and details are what JSON makes of them, in the first answer too', async () => {
+    const { once } = desk();
+    const claimed = await once.claim(call);
+    if (claimed.outcome !== 'granted') throw new Error(claimed.outcome);
+    const given = {
+      kind: ' accepted ',
+      refs: [{ kind: ' run', id: 'r1 ' }],
+      details: { at: new Date(0), no: undefined },
+    };
+    const told = { kind: 'accepted', refs: [{ kind: 'run', id: 'r1' }], details: { at: '1970-01-01T00:00:00.000Z' } };
+    expect(await claimed.complete(1, given)).toMatchObject(told);
+    expect((await once.get(call))?.details).toEqual(told.details);
+    expect(await once.claim(call)).toMatchObject({ outcome: 'completed', record: told });
+  });
+
+  test('a value that cannot be kept leaves a tombstone from another process too: nothing runs again', async () => {
+    const { once, clock } = desk();
+    const claimed = await once.claim({ ...call, expiresInMs: 60_000 });
+    if (claimed.outcome !== 'granted') throw new Error(claimed.outcome);
+    const done = once.complete({ ...call, token: claimed.token, value: 1n });
+    await expect(done).rejects.toMatchObject({ code: 'outcome_unserializable' });
+    await clock.advance(120_000);
+    expect(await once.claim(call)).toMatchObject({ outcome: 'not-kept', reason: 'unserializable' });
+  });
+
+  test('a completion without a token names the field', async () => {
+    const { once } = desk();
+    const done = once.complete({ ...call, token: undefined as never, value: 1 });
+    await expect(done).rejects.toMatchObject({ code: 'field_invalid', details: { field: 'token' } });
+  });
+
   test('in the same process, with a heartbeat, and given back', async () => {
     const { once, clock } = desk();
     const claimed = await once.claim(call);
@@ -357,6 +437,23 @@ describe('operators', () => {
     expect((await once.get({ ...call, key: 'paid' }))?.timeline).toMatchObject([
       { what: 'resolved', detail: expect.stringContaining('ada') },
     ]);
+  });
+
+  test.each([
+    [{ decision: 'again' as never }, 'decision'],
+    [{ decision: null as never }, 'decision'],
+    [{ decision: {} as never }, 'decision'],
+    [{ seenRevision: undefined as never }, 'seenRevision'],
+    [{ by: ' ' }, 'by'],
+  ])('a decision %# that cannot be carried out names the field and decides nothing', async (bad, field) => {
+    const { once, clock, events } = desk({ abandoned: 'hold' });
+    await once.claim({ ...call, expiresInMs: 1000 });
+    await clock.advance(1001);
+    const seenRevision = (await once.get(call))?.revision ?? -1;
+    const asked = { ...call, seenRevision, decision: 'rerun', by: 'ada', ...bad } as const;
+    await expect(once.resolve(asked)).rejects.toMatchObject({ code: 'field_invalid', details: { field } });
+    expect(await once.get(call)).toMatchObject({ state: 'abandoned', revision: seenRevision });
+    expect(events.filter((event) => event.kind === 'resolved')).toEqual([]);
   });
 
   test('erase leaves a tombstone, and a late retry does not run (I14)', async () => {
