@@ -10,19 +10,12 @@ import { createGuard, defaultStoreTimeoutMs, StoreFailure, type Guard } from '..
 import { systemClock, type Clock } from '../core/clock.ts';
 import type { MaybePromise } from '../core/maybe.ts';
 import type { ValueOutcome } from '../core/outcome.ts';
-import type {
-  CompleteAnswer,
-  EraseAnswer,
-  Executor,
-  ResolveAnswer,
-  ResolveAsk,
-  Store,
-  SweepAnswer,
-} from '../core/store.ts';
+import type { CompleteAnswer, EraseAnswer, Executor, ResolveAnswer, Store, SweepAnswer } from '../core/store.ts';
 import { freshToken } from '../core/token.ts';
 import { ownedHere, type Work } from '../core/work.ts';
 import { asWork } from './as-work.ts';
 import { checkCall } from './check-call.ts';
+import { soundDecision } from './decision.ts';
 import { type AtomicParts, runAtomic, within } from './atomic.ts';
 import { identify, intentOf } from './intent.ts';
 import { soundName } from './names.ts';
@@ -40,7 +33,7 @@ import type {
 import { choose, type Choices, type OnceOptions } from './options.ts';
 import { factsOf, operationRecord, type OperationRecord, type OutcomeFacts } from './record.ts';
 import { refusal } from './refusal.ts';
-import { outcomeFor, replayed, unrecorded, valueOf, valueOutcome } from './result.ts';
+import { outcomeFor, replayed, unrecorded, valueOf } from './result.ts';
 import { unownedWork } from './unowned.ts';
 
 /** See `Once`. */
@@ -195,13 +188,10 @@ export class Operations implements Once {
     const { store } = this.#able('resolve');
     checkCall(call);
     const { id, labels } = identify(call);
-    const { seenRevision } = call;
-    if (!Number.isSafeInteger(seenRevision))
-      throw wrong('seenRevision', seenRevision, 'give the revision that was looked at');
-    const by = soundName('by', call.by);
-    const ask = decided(call.decision, this.#choices);
-    const answer = await this.#ask('resolve', () => store.resolve({ id, seenRevision, decision: ask, by }));
-    if (answer.kind === 'resolved') this.#onEvent?.({ kind: 'resolved', id, labels, by, decision: ask.kind });
+    const asked = soundDecision(call, this.#choices);
+    const answer = await this.#ask('resolve', () => store.resolve({ id, ...asked }));
+    const { by, decision } = asked;
+    if (answer.kind === 'resolved') this.#onEvent?.({ kind: 'resolved', id, labels, by, decision: decision.kind });
     return answer;
   }
 
@@ -275,18 +265,6 @@ export class Operations implements Once {
     if (store[method] === undefined) throw new TypeError(`the ${store.name} store has no ${method}`);
     return { store: store as Store & Required<Pick<Store, M>> };
   }
-}
-
-function decided(decision: ResolveCall['decision'], { retentionMs, maxOutcomeBytes }: Choices): ResolveAsk['decision'] {
-  if (decision === 'rerun') return { kind: 'rerun', keepMs: retentionMs };
-  if (typeof decision === 'object' && decision !== null && 'value' in decision)
-    return { kind: 'outcome', outcome: valueOutcome(decision.value, maxOutcomeBytes), retentionMs };
-  throw wrong('decision', decision, "give 'rerun', or { value } to take as the outcome");
-}
-
-function wrong(field: string, value: unknown, advice: string): IdempotencyError {
-  const reason = `is ${JSON.stringify(value)}`;
-  return new IdempotencyError('field_invalid', `${field} ${reason}; ${advice}`, { field, reason });
 }
 
 /** The facts of what was stored, or why nothing was. */
