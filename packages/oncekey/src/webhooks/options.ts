@@ -6,6 +6,7 @@ import type { Clock } from '../core/clock.ts';
 import type { IdempotencyError } from '../core/errors.ts';
 import type { Store } from '../core/store.ts';
 import type { Work } from '../core/work.ts';
+import { maxNameLength } from '../operations/names.ts';
 import { createOnce, type Once } from '../operations/once.ts';
 import type { Provider, RefusedFor } from './verdict.ts';
 
@@ -56,6 +57,9 @@ export interface WebhookOptions {
   readonly clock?: Clock;
 }
 
+/** What a provider's name is put behind, as the operation. */
+export const operationPrefix = 'webhook.';
+
 const sevenDaysMs = 604_800_000;
 const defaultMaxBodyBytes = 2_097_152;
 
@@ -71,11 +75,12 @@ export interface WebhookSettings {
 
 /** The settings. Throws a TypeError for a wrong option. */
 export function soundSettings(options: WebhookOptions): WebhookSettings {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError('options are missing; pass { provider, secret, endpoint, store, handle }');
   const { provider, endpoint, retentionMs = sevenDaysMs, maxBodyBytes = defaultMaxBodyBytes } = options;
   if (typeof provider?.verify !== 'function') throw new TypeError('provider is missing; pass one, such as github()');
-  if (typeof endpoint !== 'string' || endpoint.trim() === '') {
-    throw new TypeError("endpoint is missing; name this endpoint, such as 'billing'");
-  }
+  checkName('the provider’s name', provider.name, "'stripe'", maxNameLength - operationPrefix.length);
+  checkName('endpoint', endpoint, "'billing'", maxNameLength);
   if (typeof options.handle !== 'function') throw new TypeError('handle is missing; pass the function for an event');
   return {
     provider,
@@ -90,6 +95,7 @@ export function soundSettings(options: WebhookOptions): WebhookSettings {
 function secretsOf({ provider, secret }: WebhookOptions): readonly string[] {
   if (provider.secret === false) return [''];
   const secrets = typeof secret === 'string' ? [secret] : (secret ?? []);
+  if (!Array.isArray(secrets)) throw new TypeError('secret is neither text nor a list; pass one as text, or several');
   if (secrets.length === 0) throw new TypeError('secret is missing; without it anybody could sign');
   for (const [at, one] of secrets.entries()) {
     const name = typeof secret === 'string' ? 'secret' : `secret[${at}]`;
@@ -102,9 +108,16 @@ function secretsOf({ provider, secret }: WebhookOptions): readonly string[] {
 }
 
 function onceOf({ once, store, clock }: WebhookOptions): Once {
-  if (once !== undefined && store === undefined) return once;
+  if (typeof once?.run === 'function' && store === undefined) return once;
   if (store === undefined || once !== undefined) throw new TypeError('pass store or once, one of them');
   return createOnce({ store, ...(clock === undefined ? {} : { clock }) });
+}
+
+/** Both are parts of the scope: a wrong one would fail every delivery, and two that have none would share their events. */
+function checkName(what: string, name: unknown, example: string, longest: number): void {
+  if (typeof name !== 'string' || name.trim() === '')
+    throw new TypeError(`${what} is missing; give one, such as ${example}`);
+  if (name.length > longest) throw new TypeError(`${what} is over ${longest} characters; give a shorter one`);
 }
 
 function whole(name: string, value: number): number {

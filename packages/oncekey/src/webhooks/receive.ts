@@ -7,7 +7,7 @@ import { IdempotencyError } from '../core/errors.ts';
 import { digest } from '../core/fingerprint.ts';
 import type { Answer, Ask, AskBody } from '../http/seam.ts';
 import { tell, warn } from '../operations/tell.ts';
-import { soundSettings, type WebhookEvent, type WebhookNews, type WebhookOptions } from './options.ts';
+import { operationPrefix, soundSettings, type WebhookEvent, type WebhookNews, type WebhookOptions } from './options.ts';
 import type { WebhookSettings } from './options.ts';
 import { reply } from './replies.ts';
 import { refused, type Delivery, type Refused, type Verified } from './verdict.ts';
@@ -70,7 +70,7 @@ export class Receiver {
 
   async #once(event: WebhookEvent): Promise<Answer> {
     const { once, scope, provider, retentionMs } = this.#settings;
-    const operation = `webhook.${provider.name}`;
+    const operation = `${operationPrefix}${provider.name}`;
     const fingerprint = digest('body1', [event.body]);
     const eventId = event.deliveryId?.trim().slice(0, 255);
     const label = eventId === undefined || eventId === '' ? {} : { eventId };

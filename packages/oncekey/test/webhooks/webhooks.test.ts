@@ -304,17 +304,29 @@ test('wrong options are named', () => {
     (over: object): (() => unknown) =>
     () =>
       webhooks({ ...good, ...over } as WebhookOptions);
+  expect(() => webhooks(undefined as never)).toThrow(/options are missing/);
   expect(wrong({ provider: undefined })).toThrow(/provider is missing/);
+  expect(wrong({ provider: { ...github(), name: undefined } })).toThrow(/the provider’s name is missing/);
+  expect(wrong({ provider: standardWebhooks({ name: ' ' }), secret: 'AAAA' })).toThrow(
+    /the provider’s name is missing/,
+  );
+  expect(wrong({ provider: { ...github(), name: 'n'.repeat(248) } })).toThrow(/the provider’s name is over 247/);
   expect(wrong({ endpoint: ' ' })).toThrow(/endpoint is missing/);
+  expect(wrong({ endpoint: 'n'.repeat(256) })).toThrow(/endpoint is over 255/);
   expect(wrong({ handle: undefined })).toThrow(/handle is missing/);
   expect(wrong({ secret: undefined })).toThrow(/secret is missing/);
   expect(wrong({ secret: '' })).toThrow(/secret is blank/);
+  expect(wrong({ secret: 7 })).toThrow(/secret is neither text nor a list/);
+  expect(wrong({ secret: Buffer.from('s') })).toThrow(/secret is neither text nor a list/);
   expect(wrong({ secret: ['s', ' '] })).toThrow(/secret\[1\] is blank/);
   expect(wrong({ store: undefined })).toThrow(/store or once/);
   expect(wrong({ once: createOnce({ store: memory() }) })).toThrow(/store or once/);
+  expect(wrong({ store: undefined, once: {} })).toThrow(/store or once/);
   expect(wrong({ retentionMs: 0 })).toThrow(/retentionMs is 0/);
   expect(wrong({ provider: standardWebhooks(), secret: '!' })).toThrow(/secret is not base64/);
   expect(() => standardWebhooks({ toleranceMs: 300_001 })).toThrow(/toleranceMs is 300001/);
   expect(() => stripe({} as never)).toThrow(/constructEventAsync/);
   expect(() => shopify({ topics: [] })).toThrow(/topics is empty/);
+  expect(() => shopify({ topics: [undefined as never] })).toThrow(/topics is empty/);
+  expect(() => shopify(undefined as never)).toThrow(/topics is empty/);
 });

@@ -15,11 +15,12 @@ export interface ShopifyOptions {
 }
 
 /** Shopify's webhooks; the secret is the app's. Throws a TypeError when no topic is given. */
-export function shopify({ topics }: ShopifyOptions): Provider {
-  if (!Array.isArray(topics) || topics.length === 0) {
+export function shopify(options: ShopifyOptions): Provider {
+  const topics: unknown = options?.topics;
+  if (!Array.isArray(topics) || topics.length === 0 || !topics.every((topic) => typeof topic === 'string')) {
     throw new TypeError("topics is empty; list the endpoint's topics, such as ['orders/create']");
   }
-  const taken: ReadonlySet<string> = new Set(topics);
+  const taken: ReadonlySet<string> = new Set<string>(topics);
   return {
     name: 'shopify',
     verify(delivery, secret) {
