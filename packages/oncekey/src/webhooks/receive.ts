@@ -10,7 +10,7 @@ import { tell, warn } from '../operations/tell.ts';
 import { operationPrefix, soundSettings, type WebhookEvent, type WebhookNews, type WebhookOptions } from './options.ts';
 import type { WebhookSettings } from './options.ts';
 import { reply } from './replies.ts';
-import { refused, type Delivery, type Refused, type Verified } from './verdict.ts';
+import { refused, soundVerdict, type Delivery, type Refused, type Verified } from './verdict.ts';
 
 /** Takes deliveries of one endpoint. */
 export class Receiver {
@@ -31,7 +31,10 @@ export class Receiver {
     return this.#settings.maxBodyBytes;
   }
 
-  /** The answer to a delivery. Throws a TypeError when a body parser came first: that is to be mended, not retried. */
+  /**
+   * The answer to a delivery. Throws a TypeError when a body parser came first or the provider gave no verdict: that is
+   * to be mended, not retried.
+   */
   async receive(ask: Ask): Promise<Answer> {
     if (ask.method !== 'POST') return reply('method', 'webhooks come by POST');
     const body = await ask.body(this.#settings.maxBodyBytes);
@@ -61,8 +64,9 @@ export class Receiver {
     };
     const delivery: Delivery = { header, body, text, nowMs: this.#clock.nowMs() };
     let verdict: Verified | Refused = refused('signature', 'there is no secret');
-    for (const secret of this.#settings.secrets) {
-      verdict = await this.#settings.provider.verify(delivery, secret);
+    const { provider, secrets } = this.#settings;
+    for (const secret of secrets) {
+      verdict = soundVerdict(await provider.verify(delivery, secret), provider.name);
       if (verdict.kind === 'verified' || verdict.for !== 'signature') break;
     }
     return verdict.kind === 'verified' ? usable(verdict) : verdict;

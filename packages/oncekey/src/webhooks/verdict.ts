@@ -57,6 +57,24 @@ export function refused(why: RefusedFor, reason: string): Refused {
   return { kind: 'refused', for: why, reason };
 }
 
+const refusals: ReadonlySet<unknown> = new Set<RefusedFor>(['signature', 'timestamp', 'id', 'payload']);
+
+/** The verdict, when it is one. Throws a TypeError for anything else: what is not said to be verified must not be believed. */
+export function soundVerdict(verdict: Verified | Refused, provider: string): Verified | Refused {
+  const {
+    kind,
+    id,
+    deliveryId,
+    for: why,
+  } = (verdict ?? {}) as { [K in 'kind' | 'id' | 'deliveryId' | 'for']?: unknown };
+  const isNamed = typeof id === 'string' && ['string', 'undefined'].includes(typeof (deliveryId ?? undefined));
+  if (kind === 'verified' ? isNamed : kind === 'refused' && refusals.has(why)) return verdict;
+  const message = `webhooks: verify of the provider ${provider} gave no verdict, so nothing was claimed`;
+  throw new TypeError(
+    `${message}; let it give { kind: 'verified', id, type, payload } or { kind: 'refused', for, reason }`,
+  );
+}
+
 /** The body as JSON, handed to `use`; a refusal when it is none. */
 export function withJson({ text }: Delivery, use: (payload: unknown) => Verified | Refused): Verified | Refused {
   let payload: unknown;

@@ -236,6 +236,24 @@ describe('what each provider signs', () => {
   });
 });
 
+describe('a verdict that is none is not believed, and nothing is claimed', () => {
+  test.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['false', false],
+    ['another kind', { kind: 'invalid', id: 'event-1', type: null, payload: {} }],
+    ['an id that is a number', { kind: 'verified', id: 7, type: null, payload: {} }],
+    ['no id', { kind: 'verified', type: null, payload: {} }],
+    ['a delivery id that is a number', { kind: 'verified', id: 'event-1', type: null, payload: {}, deliveryId: 7 }],
+    ['a refusal for nothing', { kind: 'refused' }],
+    ['a refusal for something else', { kind: 'refused', for: 'mood', reason: 'bad' }],
+  ])('%s', async (_what, verdict) => {
+    const provider: Provider = { name: 'acme', secret: false, verify: () => verdict as never };
+    const { events, store, send } = desk(senderOf('github'), { provider });
+    await expect(send('{}', {})).rejects.toThrow(/verify of the provider acme gave no verdict/);
+    expect([events.length, await recordsOf(store)]).toEqual([0, 0]);
+  });
+});
+
 describe('limits and faults', () => {
   const sender = senderOf('github');
 
