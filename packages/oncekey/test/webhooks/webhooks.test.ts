@@ -82,6 +82,17 @@ describe.each(senders)('$name', (sender) => {
     expect(await recordsOf(store)).toBe(0);
   });
 
+  test.each([
+    ['an empty body', '', {}],
+    ['an empty signature', '{}', { [sender.signature]: '' }],
+    ['a signature that is none', '{}', { [sender.signature]: 'v1=;,=' }],
+  ])('%s: refused, nothing claimed', async (_what, body, over) => {
+    const { store, send } = desk(sender);
+    const answer = await send(body, { ...(await sender.sign('{}')), ...over });
+    expect([400, 401]).toContain(answer.status);
+    expect(await recordsOf(store)).toBe(0);
+  });
+
   test('a changed body: refused, nothing claimed', async () => {
     const { store, send } = desk(sender);
     const headers = await sender.sign(eventBody('evt_1'));

@@ -21,7 +21,8 @@ export function github(): Provider {
       if (signature === undefined) {
         return refused('signature', 'the header x-hub-signature-256 is missing; give the webhook a secret');
       }
-      if (!(await verify(secret, text, signature))) {
+      // Of either nothing, `verify` would throw: whoever sends that is no fault of the program.
+      if (text === '' || signature === '' || !(await verify(secret, text, signature))) {
         return refused('signature', 'the header x-hub-signature-256 is not ours; check the secret');
       }
       const deliveryId = header('x-github-delivery');
