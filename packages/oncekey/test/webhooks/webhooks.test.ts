@@ -131,7 +131,9 @@ describe.each(senders)('$name', (sender) => {
 
   test('a signed body that is no JSON: refused, nothing claimed', async () => {
     const { store, deliver } = desk(sender);
-    expect([400, 401]).toContain((await deliver('not json')).status);
+    const answer = await deliver('not json');
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ code: 'webhook_payload' });
     expect(await recordsOf(store)).toBe(0);
   });
 
@@ -201,6 +203,17 @@ describe('what each provider signs', () => {
     expect(events).toMatchObject([{ id: 'evt_1', type: 'order.paid', deliveryId: 'evt_1' }]);
     expect((await deliver(JSON.stringify({ object: 'event', type: 'x' }))).status).toBe(400);
     expect(await recordsOf(store)).toBe(1);
+  });
+
+  test('Stripe: a thin event is refused as what it is, not as a bad signature', async () => {
+    const { events, deliver } = desk(senderOf('stripe'), { secret: ['whsec_old', senderOf('stripe').secret] });
+    const answer = await deliver(eventBody('evt_1', { object: 'v2.core.event' }));
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({
+      code: 'webhook_payload',
+      detail: expect.stringContaining('thin event'),
+    });
+    expect(events).toEqual([]);
   });
 
   test('Stripe: one id with another body is refused, not handled', async () => {

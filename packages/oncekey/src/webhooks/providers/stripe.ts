@@ -41,12 +41,20 @@ export function stripe(client: StripeClient, { toleranceMs }: StripeOptions = {}
       try {
         const toleranceS = Math.ceil(tolerance / 1000);
         event = await client.webhooks.constructEventAsync(text, signed, secret, toleranceS, undefined, nowMs);
-      } catch {
-        return refused('signature', 'the header stripe-signature is not ours; check the endpoint secret');
+      } catch (error) {
+        if (isStripes(error)) {
+          return refused('signature', 'the header stripe-signature is not ours; check the endpoint secret');
+        }
+        return refused('payload', 'the signed body is not JSON or a thin event; have Stripe send snapshot events');
       }
       const { id, type } = event;
       if (typeof id !== 'string' || id === '') return refused('id', 'the signed event has no id');
       return { kind: 'verified', id, type, payload: event, deliveryId: id };
     },
   };
+}
+
+/** Its own errors, of signatures, have a type; what it throws of a body that is signed but no event has none. */
+function isStripes(error: unknown): boolean {
+  return typeof (error as { readonly type?: unknown } | undefined)?.type === 'string';
 }
