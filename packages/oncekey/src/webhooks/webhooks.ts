@@ -8,6 +8,7 @@ import { toResponse } from '../http/fetch-answer.ts';
 import { FetchAsk } from '../http/fetch-request.ts';
 import { NodeAsk } from '../http/node-request.ts';
 import { sendAnswer } from '../http/node-send.ts';
+import type { Answer } from '../http/seam.ts';
 import type { WebhookOptions } from './options.ts';
 import { Receiver } from './receive.ts';
 
@@ -63,8 +64,11 @@ export function webhooks(options: WebhookOptions): Webhooks {
     express(request, response, next) {
       const parsed = request as { body?: unknown; rawBody?: unknown };
       const ask = new NodeAsk({ own: request, request, target: request.url ?? '/', parsed }, noScope);
-      const misused = (error: unknown): void => sendAnswer(response, receiver.misused(error), !request.complete);
-      receiver.receive(ask).then((answer) => sendAnswer(response, answer, !request.complete), next ?? misused);
+      const send = (answer: Answer): void => {
+        // Somebody else, such as a time limit in front, may have answered while the handler ran.
+        if (!response.headersSent) sendAnswer(response, answer, !request.complete);
+      };
+      receiver.receive(ask).then(send, next ?? ((error: unknown) => send(receiver.misused(error))));
     },
     fastify(app, _options, done) {
       takeBytes(app, receiver.maxBodyBytes);

@@ -122,6 +122,31 @@ describe.each(frameworks)('%s', (_name, mount) => {
   });
 });
 
+test('a time limit in front that answers while the handler runs does not end the process', async () => {
+  const [sender] = senders;
+  if (sender === undefined) throw new Error('no sender');
+  const unhandled: unknown[] = [];
+  const hear = (error: unknown): void => void unhandled.push(error);
+  process.on('unhandledRejection', hear);
+  let running: express.Response | undefined;
+  const receiver = webhooks({
+    provider: sender.provider(),
+    secret: sender.secret,
+    endpoint: 'billing',
+    store: memory(),
+    handle: () => void running?.sendStatus(503),
+  });
+  const app = express().use((_request, response, next) => {
+    running = response;
+    next();
+  });
+  const url = await listen(createServer(app.post('/', receiver.express)));
+  expect((await deliver(url, sender, eventBody('evt_1'))).status).toBe(503);
+  expect((await deliver(url, sender, eventBody('evt_1'))).status).toBe(200);
+  process.off('unhandledRejection', hear);
+  expect(unhandled).toEqual([]);
+});
+
 describe('a body parser in front', () => {
   const [sender] = senders;
   if (sender === undefined) throw new Error('no sender');
