@@ -50,12 +50,13 @@ export interface Webhooks {
  */
 export function webhooks(options: WebhookOptions): Webhooks {
   const receiver = new Receiver(options);
-  const viaFetch: Webhooks['fetch'] = async (request, { waitUntil } = {}) => {
+  const viaFetch: Webhooks['fetch'] = async (request, context) => {
     const ask = new FetchAsk(request, { scope: noScope });
     // What was read before is gone: what a framework remembers of it may be written anew.
     if (request.bodyUsed) ask.body = () => ({ kind: 'parsed', value: undefined });
     const answered = receiver.receive(ask);
-    waitUntil?.(answered.catch(ignore));
+    // Called where it is: a worker's own context refuses to have it taken out.
+    context?.waitUntil?.(answered.catch(ignore));
     return toResponse(await answered);
   };
   return {

@@ -332,6 +332,23 @@ describe('limits and faults', () => {
     expect({ charges, runs }).toEqual({ charges: 1, runs: 2 });
   });
 
+  test('a worker’s own context is asked to stay, in person', async () => {
+    class Context {
+      readonly #kept: Promise<unknown>[] = [];
+      waitUntil(work: Promise<unknown>): void {
+        this.#kept.push(work);
+      }
+      get kept(): number {
+        return this.#kept.length;
+      }
+    }
+    const receiver = webhooks({ provider: github(), secret: 's', endpoint: 'e', store: memory(), handle: () => 1 });
+    const context = new Context();
+    const request = new Request('https://x.example/', { method: 'POST', body: '{}' });
+    expect((await receiver.fetch(request, context)).status).toBe(401);
+    expect(context.kept).toBe(1);
+  });
+
   test('a request that was read before: a configuration error', async () => {
     const receiver = webhooks({ provider: github(), secret: 's', endpoint: 'e', store: memory(), handle: () => 1 });
     const request = new Request('https://x.example/', { method: 'POST', body: '{}' });
