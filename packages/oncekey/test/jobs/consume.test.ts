@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   createOnce,
   currentWork,
@@ -191,6 +191,18 @@ test('every answer is told', async () => {
     ['done', 'job-1'],
     ['refused', undefined],
   ]);
+});
+
+test('an observer that throws or rejects changes no answer and becomes a process warning', async () => {
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  const broken = new Error('observer broke');
+  const rejects = (): unknown => Promise.reject(broken);
+  for (const onAnswer of [never, rejects]) {
+    const answer = await desk().take(() => 1, { onAnswer })(message);
+    expect(answer).toMatchObject({ kind: 'done' });
+  }
+  expect(warned.mock.calls).toEqual([[new Error('must not run')], [broken]]);
+  warned.mockRestore();
 });
 
 test('wrong options are named', () => {

@@ -318,6 +318,35 @@ describe('limits and faults', () => {
     warned.mockRestore();
   });
 
+  test.each<[string, unknown, string]>([
+    ['nothing', undefined, 'undefined'],
+    ['text', 'on fire', 'on fire'],
+    ['an object', { reason: 'on fire' }, "{ reason: 'on fire' }"],
+    ['an object that has no text', Object.create(null), '[Object: null prototype] {}'],
+  ])('a handler that throws %s: 500, released, and a warning of it', async (_what, thrown, said) => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const { store, deliver } = desk(sender, { onEvent: undefined as never, handle: () => Promise.reject(thrown) });
+    expect((await deliver(eventBody('evt_1'))).status).toBe(500);
+    expect(warned).toHaveBeenCalledWith(said);
+    expect(await recordsOf(store)).toBe(0);
+    warned.mockRestore();
+  });
+
+  test('an observer that throws or rejects stops nothing and becomes a process warning', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const broken = new Error('observer broke');
+    const throws = (): never => {
+      throw broken;
+    };
+    const rejects = (): unknown => Promise.reject(broken);
+    for (const onEvent of [throws, rejects]) {
+      const { deliver } = desk(sender, { onEvent });
+      expect((await deliver(eventBody('evt_1'))).status).toBe(200);
+    }
+    expect(warned.mock.calls).toEqual([[broken], [broken]]);
+    warned.mockRestore();
+  });
+
   test('a handler goes on after its last step', async () => {
     let charges = 0;
     let runs = 0;
