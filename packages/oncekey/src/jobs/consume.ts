@@ -5,9 +5,9 @@
 import { isPromise } from '../core/maybe.ts';
 import type { Fingerprint, Store } from '../core/store.ts';
 import type { Work } from '../core/work.ts';
-import type { Scope } from '../operations/names.ts';
+import { type Scope, soundName, soundScope } from '../operations/names.ts';
 import { createOnce, type Once, type OperationCall, type RunResult } from '../operations/once.ts';
-import type { CallPolicy } from '../operations/options.ts';
+import { type CallPolicy, choose } from '../operations/options.ts';
 import { tell } from '../operations/tell.ts';
 import { answerFor, type JobAnswer } from './handle.ts';
 
@@ -56,7 +56,9 @@ export function consume<M, T>(handler: JobHandler<M, T>, options: ConsumeOptions
   if (typeof handler !== 'function') throw new TypeError('handler is missing; pass the function that does a job');
   if (typeof options?.key !== 'function')
     throw new TypeError('key is missing; pass a function that gives the job’s id');
+  checkNames(options);
   const policy = policyOf(options);
+  choose(policy);
   const { once, store, onAnswer } = options;
   // What a `once` of its own is told here need not be said with each message.
   const take =
@@ -71,8 +73,18 @@ export function consume<M, T>(handler: JobHandler<M, T>, options: ConsumeOptions
   };
 }
 
+/** What is the same for all messages is checked now: told with each of them, it would have every one refused. */
+function checkNames<M>({ scope, operation }: JobNaming<M>): void {
+  try {
+    if (typeof scope !== 'function') soundScope(scope);
+    if (operation !== undefined && typeof operation !== 'function') soundName('operation', operation);
+  } catch (error) {
+    throw new TypeError(`a job’s name cannot be used: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 function given(once: Once | undefined, store: Store | undefined): Once {
-  if (once !== undefined && store === undefined) return once;
+  if (typeof once?.run === 'function' && store === undefined) return once;
   throw new TypeError('pass store or once, one of them');
 }
 

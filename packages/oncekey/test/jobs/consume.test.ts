@@ -210,5 +210,18 @@ test('wrong options are named', () => {
   expect(() => consume(undefined as never, good)).toThrow(/handler is missing/);
   expect(() => consume(never, { ...good, key: undefined as never })).toThrow(/key is missing/);
   expect(() => consume(never, { key: good.key, scope: good.scope })).toThrow(/store or once/);
+  const once = createOnce({ store: good.store });
+  const wrong =
+    (over: object): (() => unknown) =>
+    () =>
+      consume(never, { ...good, store: undefined, once, ...over } as never);
+  expect(wrong({ once: {} })).toThrow(/store or once/);
+  for (const scope of [undefined, 'mail', 7]) expect(wrong({ scope })).toThrow(TypeError);
+  expect(wrong({ scope: 'mail' })).toThrow(/scope is missing/);
+  expect(wrong({ scope: [' '] })).toThrow(/scope\[0\] is blank/);
+  expect(wrong({ operation: '' })).toThrow(/operation is blank/);
+  expect(wrong({ operation: 'x'.repeat(256) })).toThrow(/operation is over 255/);
+  expect(wrong({ leaseMs: '30s' })).toThrow(/leaseMs is 30s/);
+  expect(wrong({ inProgress: 'hold' })).toThrow(/inProgress is "hold"/);
   expect(IdempotencyError.is(new Error('x'))).toBe(false);
 });
