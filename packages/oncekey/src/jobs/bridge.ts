@@ -4,6 +4,7 @@
  */
 import { IdempotencyError } from '../core/errors.ts';
 import type { MaybePromise } from '../core/maybe.ts';
+import { warn } from '../operations/tell.ts';
 import { consume, type JobHandler, type JobNaming, type JobOptions, type Take } from './consume.ts';
 
 /** One job, as it is declared. */
@@ -25,7 +26,10 @@ export interface BridgeOptions<M> extends Omit<JobNaming<M>, 'operation'>, JobOp
 
 /** Jobs that were registered together. */
 export interface Registration {
-  /** From now on their handlers refuse (`job_unregistered`, retryable); then they are taken out of the queue. What runs ends. */
+  /**
+   * From now on their handlers refuse (`job_unregistered`, retryable); then they are taken out of the queue, all of them,
+   * and what that threw is thrown. What runs ends.
+   */
   unregister(): Promise<void>;
 }
 
@@ -42,12 +46,14 @@ export function createBridge<M>(options: BridgeOptions<M>): Bridge<M> {
   const allowed = new Set(options.allowed);
   return {
     async register(jobs) {
+      if (!Array.isArray(jobs)) throw new TypeError('jobs is no list; pass [{ name, handler }, …]');
       const wrong = problems(jobs, names, allowed);
       if (wrong.length > 0) throw new TypeError(`jobs: ${wrong.join('; ')}; nothing was installed`);
       // Taken before anything is awaited: of two that register one name at once, the second is told.
-      for (const { name } of jobs) names.add(name);
+      const own = jobs.map(nameOf);
+      for (const name of own) names.add(name);
       const installed = new Installed(jobs, options, () => {
-        for (const { name } of jobs) names.delete(name);
+        for (const name of own) names.delete(name);
       });
       await installed.install();
       return installed;
@@ -61,18 +67,23 @@ function problems<M>(
   allowed: ReadonlySet<string>,
 ): string[] {
   const seen = new Set(taken);
-  return jobs.flatMap(({ name, capabilities = [], handler }) => {
+  return jobs.flatMap((job: Partial<DeclaredJob<M>> | null | undefined) => {
+    const { name, capabilities = [], handler } = job ?? {};
+    if (typeof name !== 'string' || name.trim() === '') return ['a job has no name'];
+    const said = JSON.stringify(name);
     const found: string[] = [];
-    if (typeof name !== 'string' || name.trim() === '') found.push('a job has no name');
-    if (seen.has(name)) found.push(`the name ${JSON.stringify(name)} is used twice`);
-    seen.add(name);
-    if (typeof handler !== 'function') found.push(`${JSON.stringify(name)} has no handler`);
-    const denied = capabilities.filter((capability) => !allowed.has(capability));
-    return [
-      ...found,
-      ...denied.map((one) => `${JSON.stringify(name)} asks for ${JSON.stringify(one)}, which is denied`),
-    ];
+    if (seen.has(name.trim())) found.push(`the name ${said} is used twice`);
+    seen.add(name.trim());
+    if (typeof handler !== 'function') found.push(`${said} has no handler`);
+    if (!Array.isArray(capabilities)) return [...found, `the capabilities of ${said} are no list`];
+    const denied = (capabilities as readonly string[]).filter((capability) => !allowed.has(capability));
+    return [...found, ...denied.map((one) => `${said} asks for ${JSON.stringify(one)}, which is denied`)];
   });
+}
+
+/** As the operation is named: spaces around it tell no two jobs apart. */
+function nameOf<M>({ name }: DeclaredJob<M>): string {
+  return name.trim();
 }
 
 class Installed<M> implements Registration {
@@ -81,6 +92,7 @@ class Installed<M> implements Registration {
   readonly #free: () => void;
   readonly #ends: (() => MaybePromise<unknown>)[] = [];
   #active = true;
+  #ending: Promise<void> | undefined;
 
   constructor(jobs: readonly DeclaredJob<M>[], options: BridgeOptions<M>, free: () => void) {
     this.#jobs = jobs;
@@ -90,23 +102,43 @@ class Installed<M> implements Registration {
 
   async install(): Promise<void> {
     try {
-      for (const job of this.#jobs) {
-        const end = await this.#options.install(job.name, this.#take(job));
-        if (end !== undefined) this.#ends.push(end);
+      // All are made before the first is installed: a wrong option is told by this.
+      const takes = this.#jobs.map((job) => ({ name: job.name, take: this.#take(job) }));
+      for (const { name, take } of takes) {
+        const end = await this.#options.install(name, take);
+        if (typeof end === 'function') this.#ends.push(end);
+        else if (end !== undefined) {
+          throw new TypeError(
+            `install of ${JSON.stringify(name)} gave no function; give the one that ends it, or nothing`,
+          );
+        }
       }
     } catch (error) {
-      await this.unregister();
+      // Why it is not installed is what the caller has to hear.
+      await this.unregister().catch(warn);
       throw error;
     }
   }
 
-  async unregister(): Promise<void> {
+  unregister(): Promise<void> {
     this.#active = false;
-    try {
-      for (const end of this.#ends.splice(0).toReversed()) await end();
-    } finally {
-      this.#free();
+    // Once: the second call waits for the first, and a name that was taken anew meanwhile is not its own to free.
+    return (this.#ending ??= this.#end());
+  }
+
+  async #end(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const end of this.#ends.toReversed()) {
+      try {
+        await end();
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    this.#free();
+    if (failures.length === 1) throw failures[0];
+    if (failures.length > 1)
+      throw new AggregateError(failures, `${failures.length} jobs were not taken out of the queue`);
   }
 
   #take({ name, handler }: DeclaredJob<M>): Take<M> {

@@ -1,5 +1,5 @@
 /** Declared jobs are checked together, installed all or none, and refuse when unregistered. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { memory } from '../../src/index.ts';
 import { createBridge, type Bridge, type BridgeOptions, type DeclaredJob, type Take } from '../../src/jobs/index.ts';
 
@@ -73,6 +73,43 @@ describe('registering', () => {
     expect([...queue.keys()]).toEqual(['mail']);
   });
 
+  test.each<[string, unknown, RegExp]>([
+    ['no list', undefined, /jobs is no list/],
+    ['one job', job('mail'), /jobs is no list/],
+    ['a job that is none', [null], /a job has no name/],
+    [
+      'capabilities as text',
+      [job('mail', { capabilities: 'mail.send' as never })],
+      /capabilities of "mail" are no list/,
+    ],
+    ['a name with spaces around it', [job('mail'), job(' mail')], /" mail" is used twice/],
+    ['a name that is too long, at the end', [job('mail'), job('x'.repeat(256))], /operation is over 255/],
+  ])('%s: installs nothing and says so', async (_what, jobs, said) => {
+    const { bridge, queue } = desk();
+    await expect(bridge.register(jobs as never)).rejects.toThrow(said);
+    expect(queue.size).toBe(0);
+    await bridge.register([job('mail')]);
+  });
+
+  test('what ends a job has to be a function', async () => {
+    const { bridge } = desk({ install: () => ({ close: () => undefined }) as never });
+    await expect(bridge.register([job('mail')])).rejects.toThrow(/install of "mail" gave no function/);
+  });
+
+  test('the queue’s own refusal is told, also where taking back fails', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const stuck = new Error('stuck');
+    const { bridge } = desk({
+      install(name) {
+        if (name === 'bad') throw new Error('queue says no');
+        return () => Promise.reject(stuck);
+      },
+    });
+    await expect(bridge.register([job('a'), job('bad')])).rejects.toThrow('queue says no');
+    expect(warned).toHaveBeenCalledWith(stuck);
+    warned.mockRestore();
+  });
+
   test('takes back what was installed when the queue refuses one', async () => {
     const queue = new Set<string>();
     const { bridge } = desk({
@@ -103,6 +140,39 @@ describe('unregistering', () => {
     await bridge.register([job('mail')]);
     expect(await queue.get('mail')?.({ id: 't1' })).toMatchObject({ kind: 'done', replayed: false });
     expect(await old?.({ id: 't2' })).toMatchObject({ kind: 'later' });
+  });
+
+  test('twice is once: a name that was taken anew stays taken', async () => {
+    let close = (): void => undefined;
+    const { bridge } = desk({ install: () => () => new Promise<void>((resolve) => (close = resolve)) });
+    const first = await bridge.register([job('mail')]);
+    const ends = [first.unregister(), first.unregister()];
+    await expect(bridge.register([job('mail')])).rejects.toThrow(/"mail" is used twice/);
+    close();
+    await Promise.all(ends);
+    await bridge.register([job('mail')]);
+    await first.unregister();
+    await expect(bridge.register([job('mail')])).rejects.toThrow(/"mail" is used twice/);
+  });
+
+  test('takes all out, also where one end throws, and tells what was thrown', async () => {
+    const queue = new Set<string>();
+    const { bridge } = desk({
+      install(name) {
+        queue.add(name);
+        return () => {
+          if (name !== 'a') throw new Error(`${name} is stuck`);
+          queue.delete(name);
+        };
+      },
+    });
+    const registration = await bridge.register([job('a'), job('b')]);
+    await expect(registration.unregister()).rejects.toThrow('b is stuck');
+    expect([...queue]).toEqual(['b']);
+    const others = await bridge.register([job('a'), job('b'), job('c')]);
+    await expect(others.unregister()).rejects.toMatchObject({
+      errors: [{ message: 'c is stuck' }, { message: 'b is stuck' }],
+    });
   });
 
   test('what runs goes on to its end', async () => {
