@@ -29,7 +29,8 @@ export interface BullmqOptions<J extends BullmqJob> extends JobOptions<J>, Parti
 export const naming: JobNaming<BullmqJob> = {
   key: ({ id, timestamp }) => (id !== undefined && /^\d+$/.test(id) ? `${id}@${timestamp}` : id),
   scope: ({ queueName }) => ['bullmq', queueName],
-  operation: ({ name }) => name,
+  // BullMQ takes a blank name, and an operation is optional.
+  operation: ({ name }) => (name.trim() === '' ? undefined : name),
 };
 
 /** A processor that does each job once: `new Worker(queue, processor(handler, { store }), { connection })`. */

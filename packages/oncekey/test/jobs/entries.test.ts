@@ -3,7 +3,7 @@
  * the system tests beside this.
  */
 import { describe, expect, test, vi } from 'vitest';
-import { IdempotencyError } from '../../src/index.ts';
+import { IdempotencyError, memory } from '../../src/index.ts';
 import * as bullmq from '../../src/jobs/bullmq.ts';
 import type { JobAnswer } from '../../src/jobs/index.ts';
 import * as nats from '../../src/jobs/nats.ts';
@@ -32,6 +32,11 @@ describe('BullMQ', () => {
     timestamp: 1_700_000_000_000,
     moveToDelayed: async (...args: unknown[]) => void moved.push(args),
   };
+
+  test('a job without a name is done: BullMQ takes a blank one', async () => {
+    const pay = bullmq.processor(() => 7, { store: memory() });
+    expect(await pay({ ...job, name: '' })).toBe(7);
+  });
 
   test('an id that it counts itself is bound to its moment, one of your own is not', () => {
     expect(bullmq.naming.key(job)).toBe('7@1700000000000');
