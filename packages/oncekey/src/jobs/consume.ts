@@ -73,6 +73,12 @@ export function consume<M, T>(handler: JobHandler<M, T>, options: ConsumeOptions
   };
 }
 
+/** A queue's own naming; without its fingerprint where `input` is said, which is what the caller wants compared. */
+export function comparing<M>(naming: JobNaming<M>, input: unknown): JobNaming<M> {
+  const { fingerprint: _bytes, ...others } = naming;
+  return input === undefined ? naming : others;
+}
+
 /** What is the same for all messages is checked now: told with each of them, it would have every one refused. */
 function checkNames<M>({ scope, operation }: JobNaming<M>): void {
   try {

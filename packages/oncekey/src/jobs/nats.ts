@@ -6,7 +6,7 @@
 import { systemClock, type Clock } from '../core/clock.ts';
 import { digest } from '../core/fingerprint.ts';
 import { warn } from '../operations/tell.ts';
-import { consume, type JobHandler, type JobNaming, type JobOptions, type Take } from './consume.ts';
+import { comparing, consume, type JobHandler, type JobNaming, type JobOptions, type Take } from './consume.ts';
 import type { JobAnswer } from './handle.ts';
 
 /** What is used of a JetStream message. */
@@ -59,7 +59,10 @@ export function consumer<M extends NatsMessage>(
   handler: JobHandler<M, unknown>,
   options: NatsOptions<M>,
 ): (message: M) => Promise<void> {
-  return settle(consume(handler, { ...naming, onAnswer: warnOfTrouble, ...options }), options);
+  return settle(
+    consume(handler, { ...comparing(naming, options?.input), onAnswer: warnOfTrouble, ...options }),
+    options,
+  );
 }
 
 /** The callback of a `Take`, for a bridge. It never rejects. */

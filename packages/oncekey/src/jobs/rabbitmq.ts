@@ -7,7 +7,7 @@ import { systemClock, type Clock } from '../core/clock.ts';
 import { digest } from '../core/fingerprint.ts';
 import { pause } from '../core/guard.ts';
 import { warn } from '../operations/tell.ts';
-import { consume, type JobHandler, type JobNaming, type JobOptions, type Take } from './consume.ts';
+import { comparing, consume, type JobHandler, type JobNaming, type JobOptions, type Take } from './consume.ts';
 import type { JobAnswer } from './handle.ts';
 
 /** What is used of a message. */
@@ -57,7 +57,11 @@ export function consumer<M extends RabbitmqMessage>(
   handler: JobHandler<M, unknown>,
   options: RabbitmqOptions<M>,
 ): (message: M | null) => void {
-  const take = consume(handler, { ...naming(options.queue), onAnswer: warnOfTrouble, ...options });
+  const take = consume(handler, {
+    ...comparing(naming(options.queue), options.input),
+    onAnswer: warnOfTrouble,
+    ...options,
+  });
   return settle(channel, take, options);
 }
 

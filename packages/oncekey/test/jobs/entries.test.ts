@@ -21,6 +21,7 @@ const answers = {
   refused: { kind: 'refused', error: reused },
 } satisfies Record<string, JobAnswer>;
 
+const ignore = (): void => undefined;
 const take = (kind: keyof typeof answers) => async (): Promise<JobAnswer> => answers[kind];
 
 describe('BullMQ', () => {
@@ -132,6 +133,18 @@ describe('RabbitMQ', () => {
     warned.mockRestore();
   });
 
+  test('`input` is what is compared, instead of the bytes', async () => {
+    const told: unknown[] = [];
+    const channel = { ack: () => void told.push('ack'), nack: () => void told.push('nack') };
+    const input = ({ content }: rabbitmq.RabbitmqMessage): unknown => JSON.parse(Buffer.from(content).toString()).to;
+    const consumer = rabbitmq.consumer(channel, () => 1, { queue: 'orders', store: memory(), input, onAnswer: ignore });
+    for (const [at, content] of ['{"to":"ada","try":1}', '{"to":"ada","try":2}', '{"to":"bob"}'].entries()) {
+      consumer({ ...message, content: Buffer.from(content) });
+      await vi.waitUntil(() => told.length > at);
+    }
+    expect(told).toEqual(['ack', 'ack', 'nack']);
+  });
+
   test('a message without a type is an operation of its queue', () => {
     const { operation } = rabbitmq.naming('orders');
     expect(typeof operation === 'function' && operation(message)).toBe('orders');
@@ -158,6 +171,18 @@ describe('NATS', () => {
     expect(nats.naming.key(message(1, 'order-17'))).toBe('order-17');
     expect(nats.naming.key(message(1, ''))).toBe('12@99');
     expect(nats.naming.key(message())).toBe('12@99');
+  });
+
+  test('`input` is what is compared, instead of the bytes', async () => {
+    const input = ({ data }: nats.NatsMessage): unknown => JSON.parse(Buffer.from(data).toString()).to;
+    const consumer = nats.consumer(() => 1, { store: memory(), input, onAnswer: ignore });
+    const told: unknown[] = [];
+    for (const data of ['{"to":"ada","try":1}', '{"to":"ada","try":2}', '{"to":"bob"}']) {
+      const one = { ...message(), data: Buffer.from(data) };
+      await consumer(one);
+      told.push(...one.told);
+    }
+    expect(told).toEqual(['ack', 'ack', expect.stringContaining('key_reused')]);
   });
 
   test.each([
