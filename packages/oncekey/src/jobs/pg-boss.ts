@@ -33,7 +33,7 @@ export function worker<J extends PgBossJob, T>(
   handler: JobHandler<J, T>,
   options: PgBossOptions<J>,
 ): (jobs: readonly J[]) => Promise<T | undefined> {
-  const waitMs = (options.leaseMs ?? defaultLeaseMs) + 1000;
+  const waitMs = (options?.leaseMs ?? defaultLeaseMs) + 1000;
   return settle(consume<J, T>(handler, { ...naming, inProgress: 'wait', waitMs, ...options }));
 }
 

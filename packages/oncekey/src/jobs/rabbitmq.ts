@@ -43,6 +43,8 @@ export interface RabbitmqOptions<M extends RabbitmqMessage>
  * every delivery and different in every message. The content is compared, byte for byte.
  */
 export function naming(queue: string): JobNaming<RabbitmqMessage> {
+  if (typeof queue !== 'string' || queue.trim() === '')
+    throw new TypeError('queue is missing; name the queue that is consumed, for the scope');
   return {
     key: ({ properties }) => properties.messageId as string | undefined,
     scope: ['rabbitmq', queue],
@@ -58,7 +60,7 @@ export function consumer<M extends RabbitmqMessage>(
   options: RabbitmqOptions<M>,
 ): (message: M | null) => void {
   const take = consume(handler, {
-    ...comparing(naming(options.queue), options.input),
+    ...comparing(naming(options?.queue), options.input),
     onAnswer: warnOfTrouble,
     ...options,
   });

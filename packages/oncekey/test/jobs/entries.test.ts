@@ -24,6 +24,15 @@ const answers = {
 const ignore = (): void => undefined;
 const take = (kind: keyof typeof answers) => async (): Promise<JobAnswer> => answers[kind];
 
+test('options that are missing are named', () => {
+  const none = undefined as never;
+  const channel = { ack: () => undefined, nack: () => undefined };
+  expect(() => bullmq.processor(ignore, none)).toThrow(/pass store or once/);
+  expect(() => pgBoss.worker(ignore, none)).toThrow(/pass store or once/);
+  expect(() => nats.consumer(ignore, none)).toThrow(/pass store or once/);
+  expect(() => rabbitmq.consumer(channel, ignore, none)).toThrow(/queue is missing/);
+});
+
 describe('BullMQ', () => {
   const moved: unknown[] = [];
   const job = {
@@ -143,6 +152,11 @@ describe('RabbitMQ', () => {
       await vi.waitUntil(() => told.length > at);
     }
     expect(told).toEqual(['ack', 'ack', 'nack']);
+  });
+
+  test('a queue without a name is refused: the ids of all queues would be one’s', () => {
+    const channel = { ack: () => undefined, nack: () => undefined };
+    expect(() => rabbitmq.consumer(channel, () => 1, { store: memory() } as never)).toThrow(/queue is missing/);
   });
 
   test('a message without a type is an operation of its queue', () => {
