@@ -7,7 +7,7 @@ import { systemClock, type Clock } from '../core/clock.ts';
 import { digest } from '../core/fingerprint.ts';
 import { warn } from '../operations/tell.ts';
 import { comparing, consume, type JobHandler, type JobNaming, type JobOptions, type Take } from './consume.ts';
-import type { JobAnswer } from './handle.ts';
+import { type JobAnswer, checkPause } from './handle.ts';
 
 /** What is used of a JetStream message. */
 export interface NatsMessage {
@@ -65,11 +65,13 @@ export function consumer<M extends NatsMessage>(
   );
 }
 
-/** The callback of a `Take`, for a bridge. It never rejects. */
+/** The callback of a `Take`, for a bridge. It never rejects. Throws a TypeError for a wrong pause. */
 export function settle<M extends NatsMessage>(
   take: Take<M>,
   { workingMs = 10_000, failurePauseMs = 1000, clock = systemClock }: NatsSettling = {},
 ): (message: M) => Promise<void> {
+  checkPause('workingMs', workingMs, 1);
+  checkPause('failurePauseMs', failurePauseMs, 0);
   return async (message) => {
     const stop = every(clock, workingMs, () => message.working());
     const answer = await take(message);

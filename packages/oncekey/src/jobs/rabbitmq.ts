@@ -8,7 +8,7 @@ import { digest } from '../core/fingerprint.ts';
 import { pause } from '../core/guard.ts';
 import { warn } from '../operations/tell.ts';
 import { comparing, consume, type JobHandler, type JobNaming, type JobOptions, type Take } from './consume.ts';
-import type { JobAnswer } from './handle.ts';
+import { type JobAnswer, checkPause } from './handle.ts';
 
 /** What is used of a message. */
 export interface RabbitmqMessage {
@@ -67,12 +67,13 @@ export function consumer<M extends RabbitmqMessage>(
   return settle(channel, take, options);
 }
 
-/** The callback of a `Take`, for a bridge. */
+/** The callback of a `Take`, for a bridge. Throws a TypeError for a wrong pause. */
 export function settle<M extends RabbitmqMessage>(
   channel: RabbitmqChannel<M>,
   take: Take<M>,
   { failurePauseMs = 1000, onCancelled = warnOfEnd, clock = systemClock }: RabbitmqSettling = {},
 ): (message: M | null) => void {
+  checkPause('failurePauseMs', failurePauseMs, 0);
   const settleOne = async (message: M): Promise<void> => {
     const answer = await take(message);
     switch (answer.kind) {

@@ -33,6 +33,14 @@ test('options that are missing are named', () => {
   expect(() => rabbitmq.consumer(channel, ignore, none)).toThrow(/queue is missing/);
 });
 
+test.each([Number.NaN, -1, 1.5, '1s' as never])('a pause of %s is refused: it would be none', (wrong) => {
+  const channel = { ack: () => undefined, nack: () => undefined };
+  const failurePauseMs = { failurePauseMs: wrong };
+  expect(() => rabbitmq.settle(channel, take('failed'), failurePauseMs)).toThrow(/failurePauseMs is /);
+  expect(() => nats.settle(take('failed'), failurePauseMs)).toThrow(/failurePauseMs is /);
+  expect(() => nats.settle(take('failed'), { workingMs: wrong })).toThrow(/workingMs is /);
+});
+
 describe('BullMQ', () => {
   const moved: unknown[] = [];
   const job = {
