@@ -48,7 +48,7 @@ export function naming(queue: string): JobNaming<RabbitmqMessage> {
   return {
     key: ({ properties }) => properties.messageId as string | undefined,
     scope: ['rabbitmq', queue],
-    operation: ({ properties: { type } }) => (typeof type === 'string' && type !== '' ? type : queue),
+    operation: ({ properties: { type } }) => (typeof type === 'string' && type.trim() !== '' ? type : queue),
     fingerprint: ({ content }) => digest('body1', [content]),
   };
 }

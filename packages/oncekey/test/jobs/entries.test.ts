@@ -169,7 +169,10 @@ describe('RabbitMQ', () => {
 
   test('a message without a type is an operation of its queue', () => {
     const { operation } = rabbitmq.naming('orders');
-    expect(typeof operation === 'function' && operation(message)).toBe('orders');
+    for (const type of [undefined, '', ' ']) {
+      const one = { ...message, properties: { type } };
+      expect(typeof operation === 'function' && operation(one)).toBe('orders');
+    }
   });
 });
 
