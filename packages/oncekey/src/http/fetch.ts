@@ -25,7 +25,9 @@ export function idempotency(
   options: EntryOptions<Request>,
 ): (request: Request, next: FetchHandler, context?: FetchContext) => Promise<Response> {
   const { protocol, scope } = createEntry(options);
-  return (request, next, { waitUntil } = {}) => {
+  return (request, next, context) => {
+    // A worker's own context refuses to have it taken out.
+    const waitUntil = context?.waitUntil?.bind(context);
     const ask = new FetchAsk(request, { scope: () => scope(request), waitUntil });
     const deliver = (response: Response): Response => {
       ask.over();

@@ -15,15 +15,26 @@ import { gate } from './rig.ts';
 interface Served {
   ask(init?: RequestInit & { path?: string; key?: string }): Promise<Response>;
   runs(): number;
-  readonly background: Promise<unknown>[];
+  readonly context: Context;
+}
+
+/** As a worker's own: its method refuses to be called without it. */
+class Context {
+  readonly #works: Promise<unknown>[] = [];
+  waitUntil(work: Promise<unknown>): void {
+    this.#works.push(work);
+  }
+  get works(): readonly Promise<unknown>[] {
+    return this.#works;
+  }
 }
 
 function start(handler: FetchHandler, options: Partial<EntryOptions<Request>> = {}): Served {
   let runs = 0;
-  const background: Promise<unknown>[] = [];
+  const context = new Context();
   const entry = idempotency({ store: memory(), scope: 'public', ...options });
   return {
-    background,
+    context,
     runs: () => runs,
     ask({ path = '/orders?a=1', key = 'k', ...init } = {}) {
       const headers = { 'idempotency-key': key, 'content-type': 'application/json', ...(init.headers as object) };
@@ -32,7 +43,7 @@ function start(handler: FetchHandler, options: Partial<EntryOptions<Request>> = 
         runs++;
         return handler(one);
       };
-      return entry(request, next, { waitUntil: (work) => background.push(work) });
+      return entry(request, next, context);
     },
   };
 }
@@ -162,7 +173,8 @@ describe('a client that cancels', () => {
     const gone = first.body?.cancel();
     open();
     await gone;
-    await Promise.all(served.background);
+    expect(served.context.works.length).toBeGreaterThan(0);
+    await Promise.all(served.context.works);
     const again = await served.ask();
     expect([again.headers.get('idempotent-replayed'), await again.text()]).toEqual(['true', 'one two']);
   });
