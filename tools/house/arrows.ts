@@ -63,6 +63,7 @@ const sharedByStores: readonly string[] = [
   'stores/stored-form/',
   'stores/wrapped/',
   'stores/coalesce.ts',
+  'stores/claim-gone.ts',
   'stores/held-elsewhere.ts',
   'stores/whole-store.ts',
 ];

@@ -9,6 +9,8 @@ export interface PgClient {
   query(text: string, values?: (string | null)[]): Promise<{ rows: object[] }>;
   /** The process that the server, or a pooler, has named as this client's. */
   readonly processID?: number | null;
+  /** What the server has last said of its transaction: `I` for none. Older versions of `pg` do not tell. */
+  getTransactionStatus?(): string | null;
 }
 
 /** What is used of a client that a pool lends. */
@@ -31,8 +33,11 @@ export interface PgOptions {
 
 /** Runs statements on a client whose transaction the caller has begun. */
 export function pgExecutor(client: PgClient): Executor {
-  const keeping: Executor['keeping'] = (session) =>
-    canKeep(client, session) ? (statements) => send(client, statements) : undefined;
+  const keeping: Executor['keeping'] = (session) => {
+    if (!canKeep(client, session)) return undefined;
+    if (session !== null) checkOpen(client);
+    return (statements) => send(client, statements);
+  };
   return Object.assign(plainOn(client), { keeping });
 }
 
@@ -50,6 +55,14 @@ function canKeep(client: PgClient, session: string | null): boolean {
   const known = sessionOf(client);
   if (known.is !== 'gone' && session !== null) known.is = session === String(client.processID) ? 'own' : 'unknown';
   return known.is === 'own' && canSend(client);
+}
+
+// Asked when the work is done: by then all that was sent has been answered, BEGIN among it.
+function checkOpen(client: PgClient): void {
+  if (client.getTransactionStatus?.() !== 'I') return;
+  throw new TypeError(
+    'atomic: the transaction of the claim is over; leave COMMIT and ROLLBACK out of the work, and begin a transaction before once.within',
+  );
 }
 
 /** The database behind a pool; `tx` is the client. A client whose transaction could not be ended is closed, not used again. */
@@ -103,7 +116,9 @@ class Transaction {
     const keeping: Executor['keeping'] = (session) => {
       if (!canKeep(client, session)) return undefined;
       if (!bounds) return (statements) => send(client, statements);
-      return (statements) => (session === null ? this.#beginKeeping(statements) : this.#finish(statements));
+      if (session === null) return (statements) => this.#beginKeeping(statements);
+      checkOpen(client);
+      return (statements) => this.#finish(statements);
     };
     this.execute = Object.assign(execute, { keeping });
   }

@@ -39,6 +39,7 @@ async function count(name: string): Promise<number> {
 interface Library<Tx> {
   readonly database: AtomicDatabase<Tx>;
   insert(tx: Tx, name: string): Promise<unknown>;
+  rollBack(tx: Tx): Promise<unknown>;
 }
 
 function describeLibrary<Tx>(name: string, open: () => Promise<Library<Tx>>): void {
@@ -55,12 +56,17 @@ type Any = never;
 describeLibrary('mysql2', async () => ({
   database: atomic.mysqlDatabase(pool),
   insert: (tx, name) => tx.query(insertText, [name]),
+  rollBack: (tx) => tx.query('ROLLBACK'),
 }));
 
 describeLibrary('mariadb', async () => {
   const own = mariadb.createPool(server().url.replace('mysql:', 'mariadb:') + '?connectionLimit=20');
   closers.push(() => own.end());
-  return { database: atomic.mysqlDatabase(own), insert: (tx, name) => tx.query(insertText, [name]) };
+  return {
+    database: atomic.mysqlDatabase(own),
+    insert: (tx, name) => tx.query(insertText, [name]),
+    rollBack: (tx) => tx.query('ROLLBACK'),
+  };
 });
 
 describeLibrary('Kysely', async () => {
@@ -74,6 +80,7 @@ describeLibrary('Kysely', async () => {
   return {
     database: atomic.kyselyDatabase(db),
     insert: (tx, name) => atomic.kyselyExecutor(tx)(insertText, [name]),
+    rollBack: (tx) => atomic.kyselyExecutor(tx)('ROLLBACK', []),
   };
 });
 
@@ -88,6 +95,7 @@ describeLibrary('Knex', async () => {
   return {
     database: atomic.knexDatabase(db),
     insert: (tx, name) => Promise.resolve(tx('entry').insert({ name, amount: 5 })),
+    rollBack: (tx) => Promise.resolve(tx.raw('ROLLBACK', [])),
   };
 });
 
@@ -98,6 +106,7 @@ describeLibrary('Drizzle', async () => {
   return {
     database: atomic.drizzleDatabase(db, sql),
     insert: (tx, name) => Promise.resolve(tx.execute(sql`INSERT INTO entry (name, amount) VALUES (${name}, 5)`)),
+    rollBack: (tx) => Promise.resolve(tx.execute(sql`ROLLBACK`)),
   };
 });
 
@@ -110,6 +119,7 @@ describeLibrary('TypeORM', async () => {
   return {
     database: atomic.typeormDatabase(source),
     insert: (manager, name) => manager.query(insertText, [name]),
+    rollBack: (manager) => manager.query('ROLLBACK'),
   };
 });
 

@@ -285,6 +285,18 @@ describe('atomic', () => {
 });
 
 describe('within', () => {
+  test('outside of any transaction is told so, and nothing is stored', async () => {
+    const once = createOnce({ store: postgres(pool) });
+    const client = await pool.connect();
+    // A pool's statements are each a transaction by themselves, too.
+    for (const executor of [pgExecutor(client), pgExecutor(client), pgExecutor(pool)]) {
+      const outside = once.within(executor, call(), () => 5);
+      await expect(outside).rejects.toThrow(/begin a transaction before once\.within/);
+    }
+    client.release();
+    expect(await once.get(call())).toBeUndefined();
+  });
+
   test('shares the fate of the transaction it joins', async () => {
     const once = createOnce({ store: postgres(pool) });
     const client = await pool.connect();

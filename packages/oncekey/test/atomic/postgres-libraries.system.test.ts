@@ -46,6 +46,7 @@ describeAtomic('pg', () => ({
   count,
   database: atomic.pgDatabase(pool),
   insert: (tx, name) => tx.query(insertText, [name]),
+  rollBack: (tx) => tx.query('ROLLBACK'),
 }));
 
 const tag = lazily(() => {
@@ -59,12 +60,14 @@ describeAtomic('postgres', () => ({
   count,
   database: atomic.postgresJsDatabase(tag()),
   insert: (tx, name) => tx.unsafe(insertText, [name]),
+  rollBack: (tx) => tx.unsafe('ROLLBACK'),
 }));
 
 // The libraries below are installed outside of the root lock file, so that their types are not at hand.
 interface Library<Tx> {
   readonly database: AtomicDatabase<Tx>;
   insert(tx: Tx, name: string): Promise<unknown>;
+  rollBack(tx: Tx): Promise<unknown>;
 }
 
 function describeLibrary<Tx>(name: string, open: () => Promise<Library<Tx>>): void {
@@ -88,6 +91,7 @@ describeLibrary('Kysely', async () => {
   return {
     database: atomic.kyselyDatabase(db),
     insert: (tx, name) => atomic.kyselyExecutor(tx)(insertText, [name]),
+    rollBack: (tx) => atomic.kyselyExecutor(tx)('ROLLBACK', []),
   };
 });
 
@@ -100,6 +104,7 @@ describeLibrary('Knex', async () => {
   return {
     database: atomic.knexDatabase(db),
     insert: (tx, name) => Promise.resolve(tx('entry').insert({ name, amount: 5 })),
+    rollBack: (tx) => Promise.resolve(tx.raw('ROLLBACK', [])),
   };
 });
 
@@ -114,6 +119,7 @@ describeLibrary('Drizzle', async () => {
   return {
     database: atomic.drizzleDatabase(db, sql),
     insert: (tx, name) => Promise.resolve(tx.execute(sql`INSERT INTO entry (name, amount) VALUES (${name}, 5)`)),
+    rollBack: (tx) => Promise.resolve(tx.execute(sql`ROLLBACK`)),
   };
 });
 
@@ -126,6 +132,7 @@ describeLibrary('TypeORM', async () => {
   return {
     database: atomic.typeormDatabase(source),
     insert: (manager, name) => manager.query(insertText, [name]),
+    rollBack: (manager) => manager.query('ROLLBACK'),
   };
 });
 

@@ -94,7 +94,8 @@ describeAtomic('the recipe for MikroORM', () => {
     em.create(entry, { name, amount: 5 }, { persist: true });
     await em.flush();
   };
-  return { store, count, database, insert };
+  const rollBack = (em: EntityManager) => knexExecutor(em.getTransactionContext())('ROLLBACK', []);
+  return { store, count, database, insert, rollBack };
 });
 
 /** `values` is how the statements' values are passed: `bind`, or `replacements` where they say `?`. */
@@ -110,7 +111,8 @@ function sequelizeRecipe(sequelize: Sequelize, values: 'bind' | 'replacements', 
         act(transaction, (text, given) => query(text, given, transaction)),
       ),
   };
-  return { database, insert: (tx: object, name: string) => query(insertText, [name], tx) };
+  const insert = (tx: object, name: string) => query(insertText, [name], tx);
+  return { database, insert, rollBack: (tx: object) => query('ROLLBACK', [], tx) };
 }
 
 describeAtomic('the recipe for Sequelize', () => {

@@ -60,5 +60,6 @@ describeAtomic('a handle', () => ({
   database,
   oneWriter: true,
   insert: async (tx, name) => tx.prepare('INSERT INTO entry VALUES (?, 5) RETURNING 1').all(name),
+  rollBack: async (tx) => tx.exec('ROLLBACK'),
   count: async (name) => reader.prepare('SELECT 1 FROM entry WHERE name = ?').all(name).length,
 }));

@@ -12,6 +12,8 @@ export interface AtomicSetting<Tx> {
   readonly oneWriter?: boolean;
   /** Writes through the library, inside its transaction. */
   insert(tx: Tx, name: string): Promise<unknown>;
+  /** Ends the transaction behind the library's back. */
+  rollBack(tx: Tx): Promise<unknown>;
   /** Counts outside of any transaction. */
   count(name: string): Promise<number>;
 }
@@ -116,6 +118,21 @@ export function describeAtomic<Tx>(name: string, setting: () => AtomicSetting<Tx
       const other = once.atomic(database, { ...call, input: { amount: 6 } }, post);
       await expect(other).rejects.toMatchObject({ code: 'key_reused' });
       expect(await count()).toBe(1);
+    });
+
+    test('work that ends the transaction itself is told so, once, and not that somebody else is at it', async () => {
+      const { rollBack } = setting();
+      const { store, call, post, database } = fresh();
+      const once = createOnce({ store, inProgress: 'wait', waitMs: 500 });
+      let runs = 0;
+      const ended = once.atomic(database, call, async (tx) => {
+        runs += 1;
+        await post(tx);
+        await rollBack(tx);
+        return 'posted';
+      });
+      await expect(ended).rejects.toThrow(/the transaction of the claim is over|no transaction is active/);
+      expect([runs, await once.get(call)]).toEqual([1, undefined]);
     });
 
     test('a value too large to be kept rolls everything back', async () => {

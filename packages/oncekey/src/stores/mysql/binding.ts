@@ -8,6 +8,7 @@
 import type { ClaimAnswer, ClaimAsk, CompleteAnswer, Executor, Store, StoredRecord } from '../../core/store.ts';
 import { IdempotencyError } from '../../core/errors.ts';
 import type { BatchEntry } from '../coalesce.ts';
+import { claimGone } from '../claim-gone.ts';
 import { heldElsewhere } from '../held-elsewhere.ts';
 import { Claiming } from './claim.ts';
 import type { Answered, Cell, Spelled } from './client.ts';
@@ -30,8 +31,11 @@ export function bind(execute: Executor, table: string): Pick<Store, 'claim' | 'c
   const read = async (id: string): Promise<StoredRecord | undefined> => only(await readRecords(run, table, [id]));
   return {
     claim: (ask) => claimAlone(execute, claiming, read, ask),
-    complete: async (ask): Promise<CompleteAnswer> =>
-      only(await completeAll(place, [prepareCompletion(ask, unlimited)])),
+    complete: async (ask): Promise<CompleteAnswer> => {
+      const answer = only(await completeAll(place, [prepareCompletion(ask, unlimited)]));
+      if (answer.kind === 'lost') throw claimGone();
+      return answer;
+    },
     read,
   };
 }

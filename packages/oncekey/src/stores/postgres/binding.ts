@@ -20,6 +20,7 @@ import type {
   Token,
 } from '../../core/store.ts';
 import type { BatchEntry } from '../coalesce.ts';
+import { claimGone } from '../claim-gone.ts';
 import { heldElsewhere } from '../held-elsewhere.ts';
 import { type ClaimStatements, claimAll, claimedAsked, claimedColumns, claimStatements, labels } from './claim.ts';
 import type { Row } from './client.ts';
@@ -43,7 +44,7 @@ export function bindTo(names: TableNames): Bind {
     insert: insertStatement(names),
     insertKept: kept(insertKeptText(names)),
     look: (id) => `SELECT ${names.look}('${lockOf(id)}'::bigint, decode('${id}', 'hex')) AS state,
-      ${sessionAndTime}`,
+      ${began} AS began, ${sessionAndTime}`,
     lock: kept(`SELECT pg_try_advisory_xact_lock($1::bigint)::text AS got, ${sessionAndTime}`),
     state: kept(`SELECT r.state AS state FROM ${names.records} r WHERE ${hasId('$1')}`),
   };
@@ -78,6 +79,9 @@ function kept(text: string): Named {
   return { name: nameOf(text), text };
 }
 
+/** When the transaction began: no other of the session has the same. */
+const began = "(date_part('epoch', now()) * 1000000)::bigint::text";
+
 /** The server's process, to know whether a pooler is in between, and its clock. */
 const sessionAndTime = `pg_backend_pid()::text AS session, ${unixMs('clock_timestamp()')} AS now`;
 
@@ -88,11 +92,14 @@ function lockOf(id: RecordId): string {
 
 const insertedColumns = [...claimedColumns, 'retention', ...outcomeColumns] as const;
 
+// Where the transaction is not that of the look any more, the record would be committed alone.
 function insertStatement({ records }: TableNames): Statement {
   const now = 'clock_timestamp()';
   return steadyStatement(
-    insertedColumns,
-    ({ a, inserted }) => `${insertInto(records)} ${inserted(insertedValues(a, now, now))}
+    [...insertedColumns, 'began'],
+    ({
+      a,
+    }) => `${insertInto(records)} SELECT ${insertedValues(a, now, now)} WHERE coalesce(${a.began}, ${began}) = ${began}
       ON CONFLICT (id) DO NOTHING RETURNING ${unixMs('r.completed_at')} AS completed`,
   );
 }
@@ -124,6 +131,8 @@ function insertedValues(a: Values<(typeof insertedColumns)[number]>, claimed: st
 interface Fresh {
   readonly ask: ClaimAsk;
   readonly session: string;
+  /** When its transaction began; null where the look did not tell. */
+  readonly began: string | null;
   /** When it was claimed, by the server's clock and by ours. */
   readonly atMs: number;
   readonly sinceMs: number;
@@ -153,10 +162,11 @@ class BoundRecords {
     return first(statements).then((rows) => this.#lookedUp(ask, toldByBoth(rows)));
   }
 
-  #lookedUp(ask: ClaimAsk, { state, session, now }: Row): MaybePromise<ClaimAnswer> {
+  #lookedUp(ask: ClaimAsk, { state, session, now, began: told }: Row): MaybePromise<ClaimAnswer> {
     if (state !== 'absent') return this.#claimThere(ask, state);
     const sinceMs = systemClock.monotonicMs();
-    this.#fresh.set(ask.token, { ask, session: String(session), atMs: Number(now), sinceMs });
+    const begun = typeof told === 'string' ? told : null;
+    this.#fresh.set(ask.token, { ask, session: String(session), began: begun, atMs: Number(now), sinceMs });
     return { kind: 'granted', attempt: 1, steps: [] };
   }
 
@@ -171,17 +181,22 @@ class BoundRecords {
     if (fresh === undefined) return this.#completeThere(ask);
     const asked = [...claimedAsked(fresh.ask), durationText(ask.retentionMs), ...outcomeAsked(ask.id, ask.outcome)];
     const last = this.#execute.keeping?.(fresh.session);
-    return last === undefined ? this.#insert(asked) : this.#insertKept(last, fresh, asked);
+    return last === undefined ? this.#insert(fresh, asked) : this.#insertKept(last, fresh, asked);
   }
 
   async #completeThere(ask: CompleteAsk): Promise<CompleteAnswer> {
-    return onlyEntry(await completeAll(this.#server, this.#statements.owners, [prepareComplete(ask)]));
+    const answer = onlyEntry(await completeAll(this.#server, this.#statements.owners, [prepareComplete(ask)]));
+    if (answer.kind === 'lost') throw claimGone();
+    return answer;
   }
 
-  async #insert(asked: Asked): Promise<CompleteAnswer> {
-    const [row] = await this.#server.run(this.#statements.insert, [asked]);
-    // Somebody was quicker: he committed between our look and our lock.
-    return row === undefined ? { kind: 'lost' } : { kind: 'stored', completedAtMs: numberOf(row, 'completed') };
+  async #insert({ began: begun }: Fresh, asked: Asked): Promise<CompleteAnswer> {
+    const [row] = await this.#server.run(this.#statements.insert, [[...asked, begun]]);
+    if (row !== undefined) return { kind: 'stored', completedAtMs: numberOf(row, 'completed') };
+    const [at] = await this.#server.runText(`SELECT ${began} AS began`, []);
+    if (begun !== null && at?.['began'] !== begun) throw claimGone();
+    // Somebody was quicker, without a lock.
+    return { kind: 'lost' };
   }
 
   #insertKept(last: Keeping, { atMs, sinceMs }: Fresh, asked: Asked): Promise<CompleteAnswer> {

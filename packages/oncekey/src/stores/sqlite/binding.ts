@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../../core/clock.ts';
 import type { ClaimAnswer, ClaimAsk, CompleteAnswer, CompleteAsk, Executor, Store } from '../../core/store.ts';
+import { claimGone } from '../claim-gone.ts';
 import { splitChecked } from '../stored-form/checked-outcome.ts';
 import { expiryOf, ownsRow, refusal } from './ownership.ts';
 import { type DecidingRow, type RecordRow, idBytes, instant, isExpired, plainBytes, toRecord } from './rows.ts';
@@ -74,7 +75,8 @@ class Transaction {
       completed_at_ms = ${nowMs}, outcome_kind = ${literal(kind)}, outcome_head = ${literal(head)},
       outcome_crc32 = ${literal(crc32)}, outcome_body = ${literal(body)}
       WHERE id = ${literal(idBytes(id))} AND token = ${literal(token)} AND state = 'in-progress'`);
-    return written === 1 ? { kind: 'stored', completedAtMs: nowMs } : { kind: 'lost' };
+    if (written !== 1) throw claimGone();
+    return { kind: 'stored', completedAtMs: nowMs };
   }
 
   async #insert(ask: ClaimAsk, nowMs: number): Promise<void> {
