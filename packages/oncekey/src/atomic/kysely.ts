@@ -17,6 +17,8 @@ interface CompiledText {
 /** What is used of a transaction. */
 export interface KyselyTransaction {
   executeQuery(query: CompiledText): Promise<{ readonly rows: unknown[] }>;
+  /** The same transaction; plugins rename columns and change values. */
+  withoutPlugins?(): KyselyTransaction;
 }
 
 interface KyselyBuilder<Tx> {
@@ -36,9 +38,10 @@ export interface KyselyOptions {
 
 /** Runs statements in a transaction that Kysely has handed out. */
 export function kyselyExecutor(tx: KyselyTransaction): Executor {
+  const plain = tx.withoutPlugins?.() ?? tx;
   return async (sql, parameters) => {
     const query = { kind: 'RawNode', sqlFragments: [sql], parameters: [] } as const;
-    const { rows } = await tx.executeQuery({ sql, parameters, query, queryId: { queryId: 'oncekey' } });
+    const { rows } = await plain.executeQuery({ sql, parameters, query, queryId: { queryId: 'oncekey' } });
     return rows as object[];
   };
 }

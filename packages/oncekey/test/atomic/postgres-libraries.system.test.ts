@@ -81,11 +81,16 @@ function describeLibrary<Tx>(name: string, open: () => Promise<Library<Tx>>): vo
 
 type Any = never;
 
-describeLibrary('Kysely', async () => {
-  const { Kysely, PostgresDialect } = (await group.import('kysely')) as Record<string, new (options: object) => Any>;
+describeLibrary('Kysely', () => kysely());
+describeLibrary('Kysely with plugins', () => kysely('CamelCasePlugin', 'ParseJSONResultsPlugin'));
+
+async function kysely(...plugins: readonly string[]): Promise<Library<atomic.KyselyTransaction>> {
+  const made = (await group.import('kysely')) as Record<string, new (options?: object) => Any>;
+  const { Kysely, PostgresDialect } = made;
   const own = new pg.Pool({ connectionString: server().url, max: 20 });
   const db = new Kysely!({
     dialect: new PostgresDialect!({ pool: own }),
+    plugins: plugins.map((name) => new made[name]!()),
   }) as atomic.KyselyDatabase<atomic.KyselyTransaction>;
   closers.push(() => own.end());
   return {
@@ -93,7 +98,7 @@ describeLibrary('Kysely', async () => {
     insert: (tx, name) => atomic.kyselyExecutor(tx)(insertText, [name]),
     rollBack: (tx) => atomic.kyselyExecutor(tx)('ROLLBACK', []),
   };
-});
+}
 
 describeLibrary('Knex', async () => {
   const { default: knex } = (await group.import('knex')) as { default: (options: object) => Any };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { scheduler } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
-import { sqliteDatabase, sqliteExecutor, transactionsOf } from '../../src/atomic/index.ts';
+import { type AtomicDatabase, sqliteDatabase, sqliteExecutor, transactionsOf } from '../../src/atomic/index.ts';
 import { idempotency } from '../../src/http/fetch.ts';
 import { createOnce, memory } from '../../src/index.ts';
 import { sqlite } from '../../src/stores/sqlite.ts';
@@ -53,6 +53,43 @@ test('over HTTP, too', async () => {
   const handler = async (): Promise<Response> => new Response(String(await nested().catch((error: unknown) => error)));
   const request = new Request('http://shop/orders', { method: 'POST', headers: { 'idempotency-key': 'order-1' } });
   expect(await (await protect(request, handler)).text()).toMatch(/inside a transaction of this work already/);
+});
+
+type Rows = Record<string, unknown>[];
+
+const camelCase = (name: string): string => name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+const settings: Record<string, (rows: Rows) => unknown[]> = {
+  'columns renamed': (rows) =>
+    rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, cell]) => [camelCase(name), cell]))),
+  'rows as lists': (rows) => rows.map((row) => Object.values(row)),
+  'whole numbers as bigints': (rows) =>
+    rows.map((row) =>
+      Object.fromEntries(
+        Object.entries(row).map(([name, cell]) => [name, typeof cell === 'number' ? BigInt(cell) : cell]),
+      ),
+    ),
+};
+
+test.each(Object.entries(settings))('a library that is set to hand out %s is understood', async (name, handOut) => {
+  const once = createOnce({ store });
+  const call = (key: string) => ({ scope: [name], key });
+  const inner = sqliteDatabase(handle);
+  const database: AtomicDatabase<unknown> = {
+    isConflict: (error) => inner.isConflict(error),
+    transaction: (act) =>
+      inner.transaction((tx, execute) =>
+        act(tx, async (text, values) => handOut((await execute(text, values)) as Rows) as object[]),
+      ),
+  };
+  expect((await once.atomic(database, call('first'), () => ({ made: 1 }))).status).toBe('executed');
+  expect(await once.atomic(database, call('first'), () => null)).toMatchObject({
+    status: 'replayed',
+    value: { made: 1 },
+  });
+  const elsewhere = await once.claim(call('held'));
+  await expect(once.atomic(database, call('held'), () => 'twice')).rejects.toMatchObject({ code: 'in_progress' });
+  if (elsewhere.outcome === 'granted') await elsewhere.release();
+  expect((await once.atomic(database, call('held'), () => 'at last')).status).toBe('executed');
 });
 
 describeAtomic('a handle', () => ({

@@ -2,7 +2,8 @@
  * Records from inside an open transaction of the user's (I9): effect and outcome commit
  * together or not at all. SQLite has one writer at a time, so that who is inside an
  * immediate transaction is alone. Values stand in the text as literals: libraries bind
- * bytes and whole numbers each in their own way.
+ * bytes and whole numbers each in their own way. Rows are read by the order of their columns:
+ * libraries can be set to rename them.
  */
 import type { Clock } from '../../core/clock.ts';
 import type { ClaimAnswer, ClaimAsk, CompleteAnswer, CompleteAsk, Executor, Store } from '../../core/store.ts';
@@ -39,13 +40,12 @@ class Transaction {
   }
 
   async select<Row>(columns: string, id: string): Promise<readonly Row[]> {
-    const text = `SELECT ${columns} FROM oncekey_records WHERE id = ${literal(idBytes(id))}`;
-    return (await this.#execute(text, [])) as readonly Row[];
+    return this.#rows<Row>(columns, `oncekey_records WHERE id = ${literal(idBytes(id))}`);
   }
 
   async steps(id: string): Promise<{ name: string; bytes: Uint8Array }[]> {
-    const text = `SELECT name, bytes FROM oncekey_steps WHERE id = ${literal(idBytes(id))} ORDER BY position`;
-    const rows = (await this.#execute(text, [])) as readonly { name: string; bytes: Uint8Array }[];
+    const from = `oncekey_steps WHERE id = ${literal(idBytes(id))} ORDER BY position`;
+    const rows = await this.#rows<{ name: string; bytes: Uint8Array }>('name, bytes', from);
     return rows.map(({ name, bytes }) => ({ name, bytes: plainBytes(bytes) }));
   }
 
@@ -105,10 +105,24 @@ class Transaction {
       VALUES (${values.map(literal).join(', ')})`);
   }
 
+  async #rows<Row>(columns: string, from: string): Promise<readonly Row[]> {
+    const names = columns.split(/,\s*/);
+    const rows = await this.#execute(`SELECT ${columns} FROM ${from}`, []);
+    return rows.map((row) => {
+      const cells: unknown[] = Object.values(row);
+      return Object.fromEntries(names.map((name, at) => [name, plain(cells[at])])) as Row;
+    });
+  }
+
   /** Answers how many rows were written. They are selected: how a library tells a count differs. */
   async #write(text: string): Promise<number> {
     return (await this.#execute(`${text} RETURNING 1 AS written`, [])).length;
   }
+}
+
+// Whole numbers come as bigints where a handle is set to that; none here is too large for a number.
+function plain(cell: unknown): unknown {
+  return typeof cell === 'bigint' ? Number(cell) : cell;
 }
 
 // Text too as bytes, so that nothing a caller gave is ever read as a statement.
