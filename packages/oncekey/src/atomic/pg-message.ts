@@ -41,7 +41,12 @@ export function canSend(client: object): boolean {
 /** Sends them all and gives the rows. Ending in COMMIT, throws {@link Unanswered} when nobody knows whether it took effect. */
 export function send(client: object, statements: readonly KeptStatement[]): Promise<readonly object[]> {
   return new Promise((resolve, reject) => {
-    const ended = (error: Error | null, rows: object[] = []): void => (error === null ? resolve(rows) : reject(error));
+    const commits = statements.at(-1) === commit;
+    const ended = (error: Error | null, rows: object[] = []): void => {
+      if (error === null) resolve(rows);
+      // The client also ends it by itself, such as after its query_timeout.
+      else reject(commits && !isRefusal(error) ? new Unanswered(error) : error);
+    };
     (client as Queue).query(new Message(sessionOf(client), statements, ended));
   });
 }
@@ -161,18 +166,21 @@ class Message {
 
   handleReadyForQuery(): void {
     this.#stop?.();
-    if (!this.#commits() || this.#last === 'COMMIT') this.callback(null, this.#rows);
-    else this.callback(new Error('atomic: the transaction had failed before, and was rolled back'));
+    const isRolledBack = this.#statements.at(-1) === commit && this.#last !== 'COMMIT';
+    if (isRolledBack) this.callback(new RolledBackAtCommit());
+    else this.callback(null, this.#rows);
   }
 
   handleError(error: Error): void {
     this.#stop?.();
     if (isGone(error)) this.#session.is = 'gone';
-    this.callback(!this.#commits() || isRefusal(error) ? error : new Unanswered(error));
+    this.callback(error);
   }
+}
 
-  #commits(): boolean {
-    return this.#statements.at(-1) === commit;
+class RolledBackAtCommit extends Error {
+  constructor() {
+    super('atomic: the transaction had failed before, and was rolled back');
   }
 }
 
@@ -182,6 +190,7 @@ function isOld({ uses, sinceMs }: Prepared): boolean {
 
 // The server has refused: it has rolled back. All else may have come after the commit.
 function isRefusal(error: Error): boolean {
+  if (error instanceof RolledBackAtCommit) return true;
   const { severity, code } = error as { severity?: unknown; code?: unknown };
   return typeof severity === 'string' && !/^(08|57P|XX)/.test(String(code));
 }

@@ -127,6 +127,24 @@ describe('atomic', () => {
     await lossy.end();
   });
 
+  test('a commit that takes longer than the client waits is resolved by reading', async () => {
+    await pool.query(`CREATE TABLE audit (entry text);
+      CREATE FUNCTION audited() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
+      CREATE CONSTRAINT TRIGGER audited AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION audited()`);
+    const hasty = new pg.Pool({ connectionString: server().url, max: 2, query_timeout: 300 });
+    hasty.on('error', () => undefined);
+    const once = createOnce({ store: postgres(pool) });
+    let runs = 0;
+    const result = await once.atomic(pgDatabase(hasty), call(), async (tx) => {
+      runs += 1;
+      await tx.query("INSERT INTO audit VALUES ('slow')");
+      return post(tx);
+    });
+    expect([result.status, result.value, runs, await effects()]).toEqual(['executed', { posted: 5 }, 1, 1]);
+    await hasty.end();
+  });
+
   test('a commit that never arrived runs again', async () => {
     const lossy = new pg.Pool({ connectionString: proxy.through(server().url), max: 2 });
     lossy.on('error', () => undefined);
