@@ -13,7 +13,7 @@ export type { KnexDatabase, KnexOptions, KnexTransaction } from './knex.ts';
 export { kyselyDatabase, kyselyExecutor } from './kysely.ts';
 export type { KyselyDatabase, KyselyOptions, KyselyTransaction } from './kysely.ts';
 export { mysqlDatabase, mysqlExecutor } from './mysql.ts';
-export type { MysqlAtomicConnection, MysqlAtomicOptions, MysqlAtomicPool } from './mysql.ts';
+export type { MysqlAtomicConnection, MysqlAtomicOptions, MysqlAtomicPool, MysqlAtomicStatement } from './mysql.ts';
 export { pgDatabase, pgExecutor } from './pg.ts';
 export type { PgClient, PgOptions, PgPool, PgPoolClient } from './pg.ts';
 export { postgresJsDatabase, postgresJsExecutor } from './postgres-js.ts';

@@ -4,9 +4,17 @@ import type { AtomicDatabase } from './database.ts';
 import { isConflict } from './conflict.ts';
 import { rowsOf } from './rows.ts';
 
+/** A statement as both take it: its rows are objects, whatever the pool is set to. */
+export interface MysqlAtomicStatement {
+  readonly sql: string;
+  readonly rowsAsArray: false;
+  readonly nestTables: false;
+}
+
 /** What is used of a connection of either. */
 export interface MysqlAtomicConnection {
-  query(text: string, values?: (string | null)[]): Promise<unknown>;
+  query(text: string): Promise<unknown>;
+  query(statement: MysqlAtomicStatement, values: (string | null)[]): Promise<unknown>;
   release(): unknown;
   destroy(): unknown;
 }
@@ -25,7 +33,8 @@ export interface MysqlAtomicOptions {
 
 /** Runs statements on a connection whose transaction the caller has begun. */
 export function mysqlExecutor(connection: Pick<MysqlAtomicConnection, 'query'>): Executor {
-  return async (text, values) => rowsOf(await connection.query(text, [...values]));
+  return async (sql, values) =>
+    rowsOf(await connection.query({ sql, rowsAsArray: false, nestTables: false }, [...values]));
 }
 
 /** The database behind a pool; `tx` is the connection. One whose transaction could not be ended is closed, not used again. */

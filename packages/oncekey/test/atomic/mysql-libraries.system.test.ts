@@ -53,21 +53,35 @@ function describeLibrary<Tx>(name: string, open: () => Promise<Library<Tx>>): vo
 
 type Any = never;
 
-describeLibrary('mysql2', async () => ({
-  database: atomic.mysqlDatabase(pool),
-  insert: (tx, name) => tx.query(insertText, [name]),
-  rollBack: (tx) => tx.query('ROLLBACK'),
-}));
+for (const [name, setting] of [
+  ['mysql2', {}],
+  ['mysql2 with rows as lists', { rowsAsArray: true }],
+  ['mysql2 with rows by table', { nestTables: true }],
+] as const)
+  describeLibrary(name, async () => {
+    const own = mysql2.createPool({ uri: server().url, connectionLimit: 20, ...setting });
+    closers.push(() => own.end());
+    return {
+      database: atomic.mysqlDatabase(own),
+      insert: (tx, entry) => tx.query(insertText, [entry]),
+      rollBack: (tx) => tx.query('ROLLBACK'),
+    };
+  });
 
-describeLibrary('mariadb', async () => {
-  const own = mariadb.createPool(server().url.replace('mysql:', 'mariadb:') + '?connectionLimit=20');
-  closers.push(() => own.end());
-  return {
-    database: atomic.mysqlDatabase(own),
-    insert: (tx, name) => tx.query(insertText, [name]),
-    rollBack: (tx) => tx.query('ROLLBACK'),
-  };
-});
+for (const [name, setting] of [
+  ['mariadb', ''],
+  ['mariadb with rows as lists', '&rowsAsArray=true'],
+  ['mariadb with rows by table', '&nestTables=true'],
+] as const)
+  describeLibrary(name, async () => {
+    const own = mariadb.createPool(`${server().url.replace('mysql:', 'mariadb:')}?connectionLimit=20${setting}`);
+    closers.push(() => own.end());
+    return {
+      database: atomic.mysqlDatabase(own),
+      insert: (tx, entry) => tx.query(insertText, [entry]),
+      rollBack: (tx) => tx.query('ROLLBACK'),
+    };
+  });
 
 describeLibrary('Kysely', async () => {
   const { Kysely, MysqlDialect } = (await group.import('kysely')) as Record<string, new (options: object) => Any>;
