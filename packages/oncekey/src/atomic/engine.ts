@@ -14,6 +14,7 @@ import {
   type Intent,
   type Ownership,
 } from '../core/engine.ts';
+import type { OnceEvent } from '../core/events.ts';
 import { pause } from '../core/guard.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RecordId } from '../core/store.ts';
@@ -103,7 +104,7 @@ class AtomicEngine implements Engine {
           end();
           if (owned === undefined) answer(this.#refused(error));
           else if (error instanceof RolledBack) owned.end('rolled back');
-          else this.#resolveCommit(owned, intent);
+          else this.#resolveCommit(owned, intent, error);
         },
       );
     });
@@ -114,9 +115,19 @@ class AtomicEngine implements Engine {
     return this.#db.isConflict(error) ? underWay : { kind: 'store-down', cause: error };
   }
 
-  /** The transaction failed after the work: whether it was committed, the record says. */
-  #resolveCommit(owned: OpenTransaction, intent: Intent): void {
+  #tell(event: OnceEvent): void {
+    try {
+      this.#options.onEvent?.(event);
+    } catch (error) {
+      // An observer's fault must not leave the answer waiting.
+      process.emitWarning(error instanceof Error ? error : String(error));
+    }
+  }
+
+  /** The transaction failed after the work: whether it was committed, the record says. Nobody but an observer is told why. */
+  #resolveCommit(owned: OpenTransaction, intent: Intent, error: unknown): void {
     const { store } = this.#options;
+    this.#tell({ kind: 'store-failed', phase: 'complete', id: owned.id, labels: intent.labels, error });
     const looking = committedBy(this.#clock, owned.token, {
       read: () => store.read(owned.id),
       isHeld: () => isHeldIn(this.#db, store, intent),

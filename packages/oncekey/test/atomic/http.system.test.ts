@@ -6,7 +6,7 @@ import { startPostgres } from '../../../../tools/servers/postgres.ts';
 import { serverForFile } from '../../../../tools/servers/server-for-file.ts';
 import { pgDatabase, transactionsOf } from '../../src/atomic/index.ts';
 import { idempotency } from '../../src/http/express.ts';
-import { currentWork } from '../../src/index.ts';
+import { currentWork, type OnceEvent } from '../../src/index.ts';
 import { migrate, postgres } from '../../src/stores/postgres.ts';
 import { gate, send, serve, type Sent } from '../http/rig.ts';
 
@@ -25,11 +25,18 @@ afterAll(() => pool.end());
 const effects = async (name: string): Promise<number> =>
   (await pool.query('SELECT 1 FROM entry WHERE name = $1', [name])).rows.length;
 
+const events: OnceEvent[] = [];
+
 /** An app that posts an entry in its request's transaction, then does `then`. */
 async function app(then: (response: express.Response) => unknown) {
   number += 1;
   const name = `entry ${number}`;
-  const protect = idempotency({ store: postgres(pool), scope: 'public', atomic: transactionsOf(pgDatabase(pool)) });
+  const protect = idempotency({
+    store: postgres(pool),
+    scope: 'public',
+    atomic: transactionsOf(pgDatabase(pool)),
+    onEvent: (event) => events.push(event),
+  });
   const port = await serve(
     express()
       .use(protect)
@@ -61,6 +68,17 @@ test('a 500 and a throw roll back and may run again', async () => {
   expect([(await send(port, ask)).status, await effects(name)]).toEqual([500, 0]);
   broken = false;
   expect([(await send(port, ask)).status, await effects(name)]).toEqual([201, 1]);
+});
+
+test('why an answer could not be committed is heard by observers', async () => {
+  const { port, name, ask } = await app(async (response) => {
+    const tx = currentWork()?.tx as pg.ClientBase;
+    await tx.query('SELECT 1 / 0').catch(() => undefined);
+    response.status(201).send('made');
+  });
+  expect([(await send(port, ask)).status, await effects(name)]).toEqual([409, 0]);
+  const failed = events.filter(({ kind, labels }) => kind === 'store-failed' && labels.key === ask.key);
+  expect(failed).toMatchObject([{ phase: 'complete', error: { code: '25P02' } }]);
 });
 
 test('the outcome is committed before the last byte of the answer goes', async () => {
