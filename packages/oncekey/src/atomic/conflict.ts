@@ -1,9 +1,10 @@
 /**
- * Whether a transaction failed only because others stood in its way, by the codes of
- * PostgreSQL, MySQL, MariaDB and SQLite. Libraries wrap drivers' errors, some twice.
+ * Why a transaction failed: only because others stood in its way, or because the database
+ * refused it, by the codes of PostgreSQL, MySQL, MariaDB and SQLite. Libraries wrap drivers'
+ * errors, some twice.
  */
 
-// 40001 serialisation failure, 40P01 deadlock, 23505 somebody else's insert; 1213 deadlock, 1205 lock wait, 1020 changed since read.
+// 40001 serialisation failure, 40P01 deadlock; 1213 deadlock, 1205 lock wait, 1020 changed since read.
 const codes: ReadonlySet<unknown> = new Set([
   '40001',
   '40P01',
@@ -20,6 +21,8 @@ const codes: ReadonlySet<unknown> = new Set([
 interface Wrapped {
   readonly code?: unknown;
   readonly errno?: unknown;
+  readonly errcode?: unknown;
+  readonly severity?: unknown;
   readonly cause?: unknown;
   readonly driverError?: unknown;
   readonly original?: unknown;
@@ -27,9 +30,24 @@ interface Wrapped {
 
 /** Whether to run the transaction again: the error, or what it wraps up to three deep, is a conflict. For an `AtomicDatabase` of your own. */
 export function isConflict(error: unknown): boolean {
+  return isAny(error, ({ code, errno }) => codes.has(code) || codes.has(errno));
+}
+
+/** Whether the database has said that it did not commit, and why: a constraint checked at the end. To run it again would be no use. */
+export function isRefusal(error: unknown): boolean {
+  return isAny(error, isRefused);
+}
+
+// PostgreSQL: but for what ends the session, which may come after the commit. SQLite: a constraint, by its first code.
+function isRefused({ code, errcode, severity }: Wrapped): boolean {
+  if (typeof severity === 'string') return !/^(08|57P|XX)/.test(String(code));
+  return String(code).startsWith('SQLITE_CONSTRAINT') || Number(errcode) % 256 === 19;
+}
+
+function isAny(error: unknown, is: (one: Wrapped) => boolean): boolean {
   let one = error as Wrapped | null | undefined;
   for (let depth = 0; depth < 4 && typeof one === 'object' && one !== null; depth++) {
-    if (codes.has(one.code) || codes.has(one.errno)) return true;
+    if (is(one)) return true;
     one = (one.cause ?? one.driverError ?? one.original) as Wrapped | undefined;
   }
   return false;

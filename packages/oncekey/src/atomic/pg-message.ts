@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '../core/clock.ts';
 import type { KeptStatement } from '../core/store.ts';
 import { Unanswered } from './claim.ts';
+import { isRefusal } from './conflict.ts';
 
 interface Connection {
   readonly stream: { cork?(): void; uncork?(): void };
@@ -45,7 +46,7 @@ export function send(client: object, statements: readonly KeptStatement[]): Prom
     const ended = (error: Error | null, rows: object[] = []): void => {
       if (error === null) resolve(rows);
       // The client also ends it by itself, such as after its query_timeout.
-      else reject(commits && !isRefusal(error) ? new Unanswered(error) : error);
+      else reject(commits && !isRolledBack(error) ? new Unanswered(error) : error);
     };
     (client as Queue).query(new Message(sessionOf(client), statements, ended));
   });
@@ -166,8 +167,8 @@ class Message {
 
   handleReadyForQuery(): void {
     this.#stop?.();
-    const isRolledBack = this.#statements.at(-1) === commit && this.#last !== 'COMMIT';
-    if (isRolledBack) this.callback(new RolledBackAtCommit());
+    const hasFailed = this.#statements.at(-1) === commit && this.#last !== 'COMMIT';
+    if (hasFailed) this.callback(new RolledBackAtCommit());
     else this.callback(null, this.#rows);
   }
 
@@ -184,15 +185,13 @@ class RolledBackAtCommit extends Error {
   }
 }
 
-function isOld({ uses, sinceMs }: Prepared): boolean {
-  return uses >= mostUses || systemClock.monotonicMs() - sinceMs > longestMs;
+// All else may have come after the commit.
+function isRolledBack(error: Error): boolean {
+  return error instanceof RolledBackAtCommit || isRefusal(error);
 }
 
-// The server has refused: it has rolled back. All else may have come after the commit.
-function isRefusal(error: Error): boolean {
-  if (error instanceof RolledBackAtCommit) return true;
-  const { severity, code } = error as { severity?: unknown; code?: unknown };
-  return typeof severity === 'string' && !/^(08|57P|XX)/.test(String(code));
+function isOld({ uses, sinceMs }: Prepared): boolean {
+  return uses >= mostUses || systemClock.monotonicMs() - sinceMs > longestMs;
 }
 
 /** Whether a prepared statement was not there, or was there already: a pooler is in between, or somebody has discarded them. Nothing was done. */

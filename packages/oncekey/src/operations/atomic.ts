@@ -7,6 +7,7 @@
 import { randomInt } from 'node:crypto';
 import { type Bound, bindTo, claimIn, RolledBack, type Told, Unanswered, underWay } from '../atomic/claim.ts';
 import { committedBy, isHeldIn } from '../atomic/commit.ts';
+import { isRefusal } from '../atomic/conflict.ts';
 import { type AtomicDatabase, checkDatabase } from '../atomic/database.ts';
 import { TransactionWork } from '../atomic/work.ts';
 import type { Clock } from '../core/clock.ts';
@@ -160,7 +161,7 @@ function executed<T>({ id }: Intent, { attempt, outcome }: Stored, completedAtMs
   return { status: 'executed', value: valueOf(outcome) as T, record: factsOf(id, attempt, completedAtMs, outcome) };
 }
 
-/** The commit's reply was lost: what the record says is what happened. */
+/** The commit failed, or its reply was lost: what the record says is what happened. */
 async function resolveCommit<Tx, T>(
   { clock, store, read }: AtomicParts,
   db: AtomicDatabase<Tx>,
@@ -169,19 +170,16 @@ async function resolveCommit<Tx, T>(
   stored: Stored,
   error: unknown,
 ): Promise<Tried<T>> {
-  try {
-    const witness = { read: () => read(intent.id), isHeld: () => isHeldIn(db, store, intent) };
-    const record = await committedBy(clock, token, witness);
-    // It was rolled back.
-    if (record === undefined) return { kind: 'conflict', error };
-    return { kind: 'done', result: executed(intent, stored, record.completedAtMs) };
-  } catch (unread) {
-    throw unresolved(unread);
-  }
+  const witness = { read: () => read(intent.id), isHeld: () => isHeldIn(db, store, intent) };
+  const record = await committedBy(clock, token, witness).catch(unresolved);
+  if (record !== undefined) return { kind: 'done', result: executed(intent, stored, record.completedAtMs) };
+  // It was rolled back.
+  if (isRefusal(error)) throw error;
+  return { kind: 'conflict', error };
 }
 
-function unresolved(cause: unknown): IdempotencyError<'store_unavailable'> {
+function unresolved(cause: unknown): never {
   const message =
     'the reply to the commit was lost and the record cannot be read; repeat with the same key to learn what happened';
-  return new IdempotencyError('store_unavailable', message, { phase: 'complete' }, { cause });
+  throw new IdempotencyError('store_unavailable', message, { phase: 'complete' }, { cause });
 }

@@ -1,12 +1,13 @@
 /** Atomic mode on a real PostgreSQL through each library that has an adapter. */
 import pg from 'pg';
 import postgresJs from 'postgres';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { outside, type OutsideGroup } from '../../../../tools/outside/outside.js';
 import { startPostgres } from '../../../../tools/servers/postgres.ts';
 import { serverForFile } from '../../../../tools/servers/server-for-file.ts';
 import * as atomic from '../../src/atomic/index.ts';
 import type { Store } from '../../src/core/store.ts';
+import { createOnce } from '../../src/index.ts';
 import type { AtomicDatabase } from '../../src/atomic/database.ts';
 import { migrate, postgres } from '../../src/stores/postgres.ts';
 import { describeAtomic } from './suite.ts';
@@ -62,6 +63,19 @@ describeAtomic('postgres', () => ({
   insert: (tx, name) => tx.unsafe(insertText, [name]),
   rollBack: (tx) => tx.unsafe('ROLLBACK'),
 }));
+
+test('what the server refuses at the commit is thrown, and the work has run once', async () => {
+  await pool.query('CREATE TABLE seat (number integer UNIQUE DEFERRABLE INITIALLY DEFERRED)');
+  const once = createOnce({ store });
+  const call = { scope: ['acme'], key: 'seats' };
+  let runs = 0;
+  const twice = once.atomic(atomic.postgresJsDatabase(tag()), call, async (tx) => {
+    runs += 1;
+    await tx`INSERT INTO seat VALUES (1), (1)`;
+  });
+  await expect(twice).rejects.toMatchObject({ code: '23505', table_name: 'seat' });
+  expect([runs, await once.get(call)]).toEqual([1, undefined]);
+});
 
 // The libraries below are installed outside of the root lock file, so that their types are not at hand.
 interface Library<Tx> {

@@ -55,6 +55,21 @@ test('over HTTP, too', async () => {
   expect(await (await protect(request, handler)).text()).toMatch(/inside a transaction of this work already/);
 });
 
+test('what SQLite refuses at the commit is thrown, and the work has run once', async () => {
+  handle.exec('PRAGMA foreign_keys = ON');
+  handle.exec('CREATE TABLE room (number INTEGER PRIMARY KEY)');
+  handle.exec('CREATE TABLE seat (room INTEGER REFERENCES room (number) DEFERRABLE INITIALLY DEFERRED)');
+  const once = createOnce({ store });
+  const call = { scope: ['seats'], key: 'nowhere' };
+  let runs = 0;
+  const nowhere = once.atomic(database, call, (tx) => {
+    runs += 1;
+    tx.exec('INSERT INTO seat VALUES (7)');
+  });
+  await expect(nowhere).rejects.toThrow(/FOREIGN KEY constraint failed/);
+  expect([runs, await once.get(call)]).toEqual([1, undefined]);
+});
+
 type Rows = Record<string, unknown>[];
 
 const camelCase = (name: string): string => name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
