@@ -78,6 +78,24 @@ export const stepCases: readonly CaseDefinition[] = [
     },
   },
   {
+    id: 'step-empty-bytes-again',
+    name: 'several steps without bytes, one after the other, are steps that the next attempt is handed',
+    async run(t) {
+      // As a work saves what returned nothing: the same empty bytes each time, in memory of their own.
+      const nothing = new Uint8Array(new ArrayBuffer(0));
+      const ask = await t.abandoned();
+      for (const name of ['mail', 'log', 'mail']) await t.step(ask, name, nothing);
+      const { steps } = await t.grant(t.other(ask), 2);
+      assert.deepEqual(
+        steps.map(({ name, bytes }) => [name, bytes.byteLength]),
+        [
+          ['mail', 0],
+          ['log', 0],
+        ],
+      );
+    },
+  },
+  {
     id: 'step-large',
     name: 'a step of 256 KiB comes back byte for byte',
     async run(t) {
