@@ -21,7 +21,10 @@ import type { CallPolicy, OnceOptions } from './options.ts';
 import type { OperationRecord, OutcomeFacts } from './record.ts';
 import { Operations } from './operations.ts';
 
-/** Names one operation. Values are trimmed; blank ones are errors that name the field. */
+/**
+ * Names one operation. Values are trimmed; blank ones, and those with U+0000 or half of a surrogate pair, are errors that
+ * name the field.
+ */
 export interface OperationName {
   readonly scope: Scope;
   /** What is done, such as `invoice.send`; absent is a part of its own. */

@@ -104,6 +104,13 @@ describe.each(stores)('the registry on %s', (_name, open) => {
     [{ fingerprint: ' ' }, 'field_invalid', 'fingerprint'],
     [{ scope: ['', 'main'] }, 'field_invalid', 'scope[0]'],
     [{ scope: ['acme', ' '] }, 'field_invalid', 'scope[1]'],
+    [{ key: 'a\0b' }, 'key_invalid', 'key'],
+    [{ key: 'a\ud800' }, 'key_invalid', 'key'],
+    [{ operation: '\udc00a' }, 'field_invalid', 'operation'],
+    [{ scope: ['a\0b'] }, 'field_invalid', 'scope[0]'],
+    [{ owner: 'a\0b' }, 'field_invalid', 'owner'],
+    [{ eventId: 'a\ud800b' }, 'field_invalid', 'eventId'],
+    [{ fingerprint: 'a\0b' }, 'field_invalid', 'fingerprint'],
   ])('unusable %j: an error that names the field', async (over, code, field) => {
     const { once } = desk(open);
     expect(await refusal(() => once.claim({ ...event, ...over }))).toEqual([code, field]);
