@@ -65,7 +65,8 @@ export function derivedKey(id: RecordId, name: string): string {
   return framedSha256(['next', id, name], 'base64url');
 }
 
-const stepLimits = { steps: 1000, nameLength: 255, resultBytes: 1_048_576 };
+const maxSteps = 1000;
+const maxResultBytes = 1_048_576;
 
 /** Steps of one attempt: those of earlier attempts are given back, new ones handed to `save`. */
 export class Steps {
@@ -86,17 +87,17 @@ export class Steps {
     this.#used.add(name);
     const saved = this.#saved.get(name);
     if (saved !== undefined) return decodeValue(saved) as T;
-    const bytes = encodeValue(await act(), stepLimits.resultBytes);
+    const bytes = encodeValue(await act(), maxResultBytes);
     await this.#save({ name, bytes });
     return decodeValue(bytes) as T;
   }
 
   #unfit(name: string): string | undefined {
-    if (name.trim() === '' || name.length > stepLimits.nameLength)
-      return `a step needs a name of 1 to ${stepLimits.nameLength} characters, the same in every attempt`;
+    // What a store does not keep as it is (half of a surrogate pair, U+0000) would run again.
+    if (!name?.trim?.() || name.length > 255 || /[\0\p{Cs}]/u.test(name))
+      return 'a name has 1 to 255 characters, the same in every attempt';
     if (this.#used.has(name)) return 'a name stands for one step only; give each step its own';
-    if (this.#used.size >= stepLimits.steps)
-      return `a work has at most ${stepLimits.steps} steps; split it into several operations`;
+    if (this.#used.size >= maxSteps) return `a work has at most ${maxSteps} steps; split it into several operations`;
     return undefined;
   }
 }

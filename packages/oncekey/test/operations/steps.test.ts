@@ -61,6 +61,10 @@ describe('a step', () => {
     ['empty', ''],
     ['blank', '  '],
     ['over-long', 'x'.repeat(256)],
+    ['absent', undefined as never],
+    ['integer', 17 as never],
+    ['odd (U+0000)', 'a\0b'],
+    ['incomplete (half of a surrogate pair)', 'a\ud800'],
   ])('with an %s name is refused before it runs', async (_what, name) => {
     const { once } = desk();
     const error = await failureOf(once.run(call, (work) => work.step(name, never)));
