@@ -67,7 +67,7 @@ export class Owned implements Ownership, Work, Lease {
   }
 
   async step<T>(name: string, act: () => T | Promise<T>): Promise<T> {
-    if (this.lost) throw this.#lostError();
+    if (this.lost || this.settled) throw this.#lostError();
     this.#steps ??= new Steps(this.#savedSteps, (step) => this.#saveStep(step));
     return this.#steps.run(name, act);
   }

@@ -130,6 +130,34 @@ describe('a lease that was lost', () => {
   });
 });
 
+describe('a work that has ended', () => {
+  test('begins no step: what it left running does not do what the next attempt does', async () => {
+    const { once } = desk({ failures: 'release' });
+    const effects: string[] = [];
+    let leftRunning: Promise<unknown> = Promise.resolve();
+    const failing = once.run(call, async (work) => {
+      await work.step('order', () => 'o_1');
+      leftRunning = once
+        .run({ ...call, key: 'slow' }, () => 1)
+        .then(() => work.step('ship', () => effects.push('late')));
+      leftRunning.catch(() => undefined);
+      throw new Error('no money');
+    });
+    await expect(failing).rejects.toThrow('no money');
+    expect((await failureOf(leftRunning)).code).toBe('lease_lost');
+    await once.run(call, (work) => work.step('ship', () => effects.push('once')));
+    expect(effects).toEqual(['once']);
+  });
+
+  test.each(['complete', 'release'] as const)('by its %s begins no step', async (end) => {
+    const { once } = desk();
+    const claimed = await once.claim(call);
+    if (claimed.outcome !== 'granted') throw new Error(claimed.outcome);
+    await claimed[end](undefined);
+    expect((await failureOf(claimed.work.step('a', never))).code).toBe('lease_lost');
+  });
+});
+
 describe('a store that fails while a step is saved', () => {
   test.each(['fail', 'lose-reply'] as const)('once (%s): it is asked again', async (fault) => {
     const { once } = desk({}, [{ call: 1, method: 'saveStep', fault }]);
