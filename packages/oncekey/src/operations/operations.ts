@@ -17,6 +17,7 @@ import { asWork } from './as-work.ts';
 import { checkCall } from './check-call.ts';
 import { soundDecision } from './decision.ts';
 import { type AtomicParts, runAtomic, within } from './atomic.ts';
+import { failureFrom } from './failure.ts';
 import { identify, intentOf } from './intent.ts';
 import { soundName } from './names.ts';
 import type {
@@ -214,8 +215,7 @@ export class Operations implements Once {
       await ownership.giveBack();
       return;
     }
-    const [name, message] = error instanceof Error ? [error.name, error.message] : ['Error', String(error)];
-    await ownership.complete({ kind: 'failure', name, message });
+    await ownership.complete(failureFrom(error));
   }
 
   #granted(ownership: Ownership, choices: Choices): Claimed {

@@ -160,6 +160,22 @@ describe('run', () => {
     expect(await once.get(call)).toMatchObject({ failure: { message: 'card reader on fire' } });
   });
 
+  test.each([
+    ['no prototype', Object.create(null), 'Error', 'what was thrown has no text'],
+    ['a message that throws', Object.defineProperty(new Error(), 'message', { get: never }), 'Error', /has no text/],
+    ['a BigInt for its message', Object.assign(new Error(), { message: 17n }), 'Error', '17'],
+    ['a number for its name', Object.assign(new Error('late'), { name: 17 }), '17', 'late'],
+  ] as [string, unknown, string, string | RegExp][])(
+    'a throw of something with %s reaches the first caller as it is, and is stored',
+    async (_what, thrown, name, message) => {
+      const { once } = desk();
+      const caught = await once.run(call, () => Promise.reject(thrown)).catch((error: unknown) => error);
+      expect(Object.is(caught, thrown)).toBe(true);
+      const { failure } = (await once.get(call)) ?? {};
+      expect(failure).toMatchObject({ name, message: expect.stringMatching(message) });
+    },
+  );
+
   test('a throw after work.release(), or with failures: release, may run again', async () => {
     const { once } = desk();
     const releasing = once.run(call, (work) => {
