@@ -8,6 +8,7 @@ import { createEngine, type Engine, type Intent, type Ownership } from '../core/
 import { IdempotencyError } from '../core/errors.ts';
 import { createGuard, defaultStoreTimeoutMs, StoreFailure, type Guard } from '../core/guard.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
+import type { OnceEvent } from '../core/events.ts';
 import type { MaybePromise } from '../core/maybe.ts';
 import type { ValueOutcome } from '../core/outcome.ts';
 import type { CompleteAnswer, EraseAnswer, Executor, ResolveAnswer, Store, SweepAnswer } from '../core/store.ts';
@@ -35,6 +36,7 @@ import { choose, type Choices, type OnceOptions } from './options.ts';
 import { factsOf, operationRecord, type OperationRecord, type OutcomeFacts } from './record.ts';
 import { refusal } from './refusal.ts';
 import { outcomeFor, replayed, unrecorded, valueOf } from './result.ts';
+import { tell } from './tell.ts';
 import { unownedWork } from './unowned.ts';
 
 /** See `Once`. */
@@ -192,7 +194,7 @@ export class Operations implements Once {
     const asked = soundDecision(call, this.#choices);
     const answer = await this.#ask('resolve', () => store.resolve({ id, ...asked }));
     const { by, decision } = asked;
-    if (answer.kind === 'resolved') this.#onEvent?.({ kind: 'resolved', id, labels, by, decision: decision.kind });
+    if (answer.kind === 'resolved') this.#tell({ kind: 'resolved', id, labels, by, decision: decision.kind });
     return answer;
   }
 
@@ -201,7 +203,7 @@ export class Operations implements Once {
     checkCall(name);
     const { id, labels } = identify(name);
     const answer = await this.#ask('erase', () => store.erase(id, this.#choices.retentionMs));
-    if (answer.kind === 'erased') this.#onEvent?.({ kind: 'erased', id, labels });
+    if (answer.kind === 'erased') this.#tell({ kind: 'erased', id, labels });
     return answer;
   }
 
@@ -240,9 +242,13 @@ export class Operations implements Once {
   }
 
   async #unprotected<T>(intent: Intent, act: (work: Work) => T | Promise<T>): Promise<RunResult<T>> {
-    this.#onEvent?.({ kind: 'unprotected', id: intent.id, labels: intent.labels });
+    this.#tell({ kind: 'unprotected', id: intent.id, labels: intent.labels });
     const work = unownedWork(intent.id);
     return unrecorded(intent, work, await act(work));
+  }
+
+  #tell(event: OnceEvent): void {
+    if (this.#onEvent !== undefined) tell(this.#onEvent, event);
   }
 
   async #find(id: string): Promise<OperationRecord | undefined> {

@@ -2,7 +2,7 @@
  * What a user of `createOnce` relies on, over the memory store with time held still.
  */
 import { runInNewContext } from 'node:vm';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createOnce, currentWork, IdempotencyError, memory, type Once, type OnceEvent } from '../../src/index.ts';
 import type { OnceOptions } from '../../src/index.ts';
 import type { Store } from '../../src/core/store.ts';
@@ -470,6 +470,22 @@ describe('operators', () => {
     await expect(once.resolve(asked)).rejects.toMatchObject({ code: 'field_invalid', details: { field } });
     expect(await once.get(call)).toMatchObject({ state: 'abandoned', revision: seenRevision });
     expect(events.filter((event) => event.kind === 'resolved')).toEqual([]);
+  });
+
+  test('an observer that throws keeps nobody from his answer, and is warned of', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockReturnValue();
+    const onEvent = never;
+    const { once, clock } = desk({ abandoned: 'hold', onEvent });
+    await once.claim({ ...call, expiresInMs: 1000 });
+    await clock.advance(1001);
+    const seenRevision = (await once.get(call))?.revision ?? -1;
+    const decision = { value: 'paid' };
+    expect(await once.resolve({ ...call, seenRevision, decision, by: 'ada' })).toEqual({ kind: 'resolved' });
+    expect(await once.erase(call)).toEqual({ kind: 'erased' });
+    const down = desk({ storeDown: 'pass', onEvent }, () => ({ claim: never }));
+    expect((await down.once.run(call, () => 'ran')).value).toBe('ran');
+    expect(warned.mock.calls.length).toBeGreaterThan(3);
+    warned.mockRestore();
   });
 
   test('erase leaves a tombstone, and a late retry does not run (I14)', async () => {
