@@ -5,7 +5,7 @@
 import type { ListAsk, ListPage, RecordId, StoredRecord } from '../../core/store.ts';
 import type { BatchEntry } from '../coalesce.ts';
 import type { Parameter, Row } from './client.ts';
-import { hasId, isThere } from './expressions.ts';
+import { durationText, hasId, isThere } from './expressions.ts';
 import { recordSelected, textOf, toRecord } from './rows.ts';
 import type { Server } from './server.ts';
 import { type Statement, statement, textArray } from './statement.ts';
@@ -68,7 +68,7 @@ function conditionsOf(ask: ListAsk): { conditions: string[]; parameters: Paramet
   add(ask.operation, (operation) => `r.operation = ${operation}`);
   add(ask.key, (key) => `r.key = ${key}`);
   add(ask.keyPrefix, (prefix) => `starts_with(r.key, ${prefix})`);
-  add(ask.olderThanMs === undefined ? undefined : String(ask.olderThanMs), olderThan);
+  add(durationText(ask.olderThanMs ?? null) ?? undefined, olderThan);
   if (ask.state === 'in-progress') conditions.push("r.state = 'in-progress' AND r.lease_end > clock_timestamp()");
   else if (ask.state === 'abandoned') conditions.push("r.state = 'in-progress' AND r.lease_end <= clock_timestamp()");
   else add(ask.state, (state) => `r.state = ${state}`);

@@ -72,13 +72,16 @@ export const note: Operation<Note, void> = {
   read: () => {},
 };
 
+const never = 0xff_ff_ff_ff;
+
 /** {@link Store.resolve}. */
 export const resolve: Operation<ResolveAsk, ResolveAnswer> = {
   code: codes.resolve,
   phase: 'other',
   write(writer, { id, seenRevision, decision, by }) {
     const withOutcome = decision.kind === 'outcome';
-    writer.number(seenRevision, 4);
+    // No record has changed so often; nor is any at a number that does not fit.
+    writer.number(seenRevision >= 0 && seenRevision < never ? seenRevision : never, 4);
     writeDuration(writer, withOutcome ? decision.retentionMs : decision.keepMs);
     writer.number(withOutcome ? 1 : 0, 1);
     writeDetail(writer, `${by}: ${decision.kind}`);

@@ -142,6 +142,10 @@ export const listCases: readonly CaseDefinition[] = [
     await t.completed({ labels });
     assert.deepEqual(await found(t, { scope: labels.scope, olderThanMs: long }), []);
   }),
+  list('older-than-time', 'an age that no calendar reaches back to finds nothing', async (t) => {
+    const { scope } = (await t.completed()).labels;
+    assert.deepEqual(await found(t, { scope, olderThanMs: Number.MAX_SAFE_INTEGER }), []);
+  }),
   list('all-filters', 'every given filter must match', async (t) => {
     const labels = t.labels();
     const { id } = await t.completed({ labels });

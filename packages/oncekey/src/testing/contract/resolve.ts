@@ -100,6 +100,14 @@ export const resolveCases: readonly CaseDefinition[] = [
       await resolve(t, ask, rerun, 'changed', revision + 1);
     });
   }),
+  resolving('no-revision', 'a revision that no record ever has changes nothing', async (t) => {
+    const ask = await t.abandoned();
+    await t.unchanged(ask, async () => {
+      for (const revision of [-1, 0, 2 ** 32, Number.MAX_SAFE_INTEGER])
+        await resolve(t, ask, rerun, 'changed', revision);
+    });
+    await resolve(t, t.ask(), rerun, 'absent', -1);
+  }),
   resolving('twice', 'the same operator twice resolves once', async (t) => {
     const ask = await t.abandoned();
     const { revision } = await t.read(ask);
