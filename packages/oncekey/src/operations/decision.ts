@@ -2,8 +2,8 @@
  * An operator's decision as the store takes it, checked first (I7): an error names the field
  * and decides nothing.
  */
-import { IdempotencyError } from '../core/errors.ts';
 import type { ResolveAsk } from '../core/store.ts';
+import { wrong } from './asked.ts';
 import { soundName } from './names.ts';
 import type { ResolveCall } from './once.ts';
 import type { Choices } from './options.ts';
@@ -13,7 +13,7 @@ import { valueOutcome } from './result.ts';
 export function soundDecision(call: ResolveCall, choices: Choices): Omit<ResolveAsk, 'id'> {
   const { seenRevision, by } = call;
   if (!Number.isSafeInteger(seenRevision))
-    throw unfit('seenRevision', 'is not a whole number; give the revision that was looked at');
+    throw wrong('seenRevision', seenRevision, 'give the revision that was looked at');
   return { seenRevision, by: soundName('by', by), decision: decided(call.decision, choices) };
 }
 
@@ -21,9 +21,5 @@ function decided(decision: ResolveCall['decision'], { retentionMs, maxOutcomeByt
   if (decision === 'rerun') return { kind: 'rerun', keepMs: retentionMs };
   if (typeof decision === 'object' && decision !== null && 'value' in decision)
     return { kind: 'outcome', outcome: valueOutcome(decision.value, maxOutcomeBytes), retentionMs };
-  throw unfit('decision', "is unknown; give 'rerun', or { value } to take as the outcome");
-}
-
-function unfit(field: string, reason: string): IdempotencyError {
-  return new IdempotencyError('field_invalid', `${field} ${reason}`, { field, reason });
+  throw wrong('decision', decision, "give 'rerun', or { value } to take as the outcome");
 }

@@ -26,9 +26,11 @@ function trimmed(value: unknown): string | undefined {
   return name !== '' && name.length <= maxNameLength && isKept(name) ? name : undefined;
 }
 
-// Half a surrogate pair is U+FFFD in UTF-8, as every other half is: two keys would be one. A name with U+0000 comes back cut
-// from one database and is refused by the next.
-function isKept(name: string): boolean {
+/**
+ * Whether every store gives the text back as it was. Half a surrogate pair is U+FFFD in UTF-8, as every other half is: two
+ * keys would be one. One with U+0000 comes back cut from one database and is refused by the next.
+ */
+export function isKept(name: string): boolean {
   return name.isWellFormed() && !name.includes('\0');
 }
 

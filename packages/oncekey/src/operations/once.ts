@@ -152,7 +152,7 @@ export interface Once {
   complete(call: CompleteCall): Promise<CompleteAnswer>;
   /** The record, or undefined, as it also is for a blank operation or key, which nothing can have; changes nothing. */
   get(name: OperationName): Promise<OperationRecord | undefined>;
-  /** A page of records, oldest first; `limit` defaults to 100. */
+  /** A page of records, oldest first; `limit` defaults to 100. A wrong filter is `field_invalid`; a limit that is not 1 to 1000, or a cursor that no page gave, a RangeError. */
   list(call?: ListCall): Promise<{ readonly records: readonly OperationRecord[]; readonly cursor: string | null }>;
   /** Removes at most `limit` (default 1000) expired records, never a live reservation. */
   sweep(limit?: number): Promise<SweepAnswer>;

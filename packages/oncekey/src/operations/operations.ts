@@ -15,6 +15,7 @@ import type { CompleteAnswer, EraseAnswer, Executor, ResolveAnswer, Store, Sweep
 import { freshToken } from '../core/token.ts';
 import { ownedHere, type Work } from '../core/work.ts';
 import { asWork } from './as-work.ts';
+import { soundFilters, soundLimit } from './asked.ts';
 import { checkCall } from './check-call.ts';
 import { soundDecision } from './decision.ts';
 import { type AtomicParts, runAtomic, within } from './atomic.ts';
@@ -178,13 +179,15 @@ export class Operations implements Once {
 
   async list(call: ListCall = {}): Promise<{ records: readonly OperationRecord[]; cursor: string | null }> {
     const { store } = this.#able('list');
-    const page = await this.#ask('list', () => store.list({ limit: 100, ...call }));
+    const ask = soundFilters(call);
+    const page = await this.#ask('list', () => store.list(ask));
     return { records: page.records.map(operationRecord), cursor: page.cursor };
   }
 
   async sweep(limit = 1000): Promise<SweepAnswer> {
     const { store } = this.#able('sweep');
-    return this.#ask('sweep', () => store.sweep(limit));
+    const most = soundLimit(limit);
+    return this.#ask('sweep', () => store.sweep(most));
   }
 
   async resolve(call: ResolveCall): Promise<ResolveAnswer> {

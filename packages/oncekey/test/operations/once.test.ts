@@ -513,6 +513,36 @@ describe('operators', () => {
     expect(await once.get({ ...call, key: 'live' })).toMatchObject({ state: 'in-progress' });
   });
 
+  test.each([
+    ['state', 'done'],
+    ['scope', 'public'],
+    ['scope', ['acme', undefined]],
+    ['operation', 17n],
+    ['key', 'a\0b'],
+    ['keyPrefix', '\ud83d'],
+    ['cursor', null],
+    ['olderThanMs', Number.NaN],
+    ['olderThanMs', '5'],
+    ['limit', '5'],
+  ])('a filter %s that is %o is named, and never one that matches nothing', async (field, value) => {
+    const { once } = desk({}, () => ({ list: never }));
+    const listed = once.list({ [field]: value });
+    await expect(listed).rejects.toMatchObject({ code: 'field_invalid', details: { field } });
+  });
+
+  test('filters that are left out, or are no filters', async () => {
+    const { once } = desk();
+    await once.run(call, () => 1);
+    const absent = { state: undefined, limit: undefined, cursor: undefined } as object;
+    expect((await once.list(absent)).records).toHaveLength(1);
+    for (const none of ['abandoned', null]) expect(await codeOf(once.list(none as never))).toBe('field_invalid');
+  });
+
+  test.each([0, -1, 1.5, Number.NaN, '5' as never])('a sweep of at most %s is refused', async (limit) => {
+    const { once } = desk({}, () => ({ sweep: never }));
+    expect(await codeOf(once.sweep(limit))).toBe('field_invalid');
+  });
+
   test('a store without a method says so', async () => {
     const { once } = desk({}, () => ({ list: undefined as never }));
     await expect(once.list()).rejects.toThrow(/memory store has no list/);
