@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { storesUnderTest } from '../../../../tools/servers/stores-under-test.ts';
 import { run } from '../../src/stores/mysql/client.ts';
 import { type MysqlPool, migrate, mysql, schema, schemaFor } from '../../src/stores/mysql.ts';
+import { createOnce } from '../../src/operations/once.ts';
 import { storeContract } from '../../src/testing/store-contract.ts';
 import { answerOf, askFor, idOf } from './mysql/asks.ts';
 import { mysqlServer } from './mysql/pools.ts';
@@ -73,6 +74,31 @@ describe.runIf(storesUnderTest(['mysql']).length > 0)('mysql on a server of unhe
     );
     expect(settled[7]).toMatchObject({ reason: { code: 'outcome_too_large', details: { limitBytes: 1024 * 1024 } } });
     expect(await store.read(idOf('large-8'))).toMatchObject({ outcome: answerOf(bodies[8] ?? '') });
+  });
+
+  it('keeps word of an outcome too large for a packet: its work is not tried for ever, and does not run again', async () => {
+    const store = mysql(own);
+    const ask = askFor('too-large');
+    await store.claim(ask);
+    const completion = { ...ask, outcome: answerOf(new Uint8Array(1_100_000)), retentionMs: 60_000 };
+    await expect(store.complete(completion)).rejects.toMatchObject({ code: 'outcome_too_large' });
+    expect(await store.complete(completion)).toMatchObject({ kind: 'already' });
+    const word = { kind: 'not-kept', reason: 'oversize', status: answerOf('').status };
+    expect(await store.read(ask.id)).toMatchObject({ state: 'completed', outcome: word });
+
+    const once = createOnce({ store, maxOutcomeBytes: 4_000_000 });
+    const call = { scope: ['acme'], key: 'too-large' };
+    expect((await once.run(call, () => 'x'.repeat(1_100_000))).value).toHaveLength(1_100_000);
+    await once.close();
+    await expect(once.run(call, () => 'again')).rejects.toMatchObject({
+      code: 'outcome_not_kept',
+      details: { reason: 'oversize' },
+    });
+    const claimed = await once.claim({ ...call, key: 'by token', expiresInMs: 60_000 });
+    if (claimed.outcome !== 'granted') throw new Error(claimed.outcome);
+    const late = once.complete({ ...call, key: 'by token', token: claimed.token, value: 'x'.repeat(1_100_000) });
+    await expect(late).rejects.toMatchObject({ code: 'outcome_too_large' });
+    expect(await once.claim({ ...call, key: 'by token' })).toMatchObject({ outcome: 'not-kept', reason: 'oversize' });
   });
 
   it('refuses steps that together exceed a packet, and keeps those before', async () => {

@@ -4,6 +4,7 @@
  * statement, and those that the answers of one batch lead to are together. A lane's
  * statement stays below what the server takes.
  */
+import { IdempotencyError } from '../../core/errors.ts';
 import type {
   ClaimAnswer,
   ClaimAsk,
@@ -54,12 +55,35 @@ export function lanesTo(place: Place): Lanes {
   return {
     claim: coalesce<ClaimAsk, ClaimAnswer>({ ...shared, bytesOf: claimBytes, send: (asks) => claiming.send(asks) }),
     extend: coalesce<ExtendAsk, ExtendAnswer>({ ...shared, idOf, send: (asks) => extendAll(place, asks) }),
-    complete: async (ask) => complete(prepareCompletion(ask, packetBytes)),
+    complete: (ask) => completeWhatFits(complete, ask, packetBytes),
     read: coalesce<RecordId, StoredRecord | undefined>({
       ...shared,
       send: (ids) => readRecords(place.db.run, place.table, ids),
     }),
   };
+}
+
+/**
+ * An outcome that no statement can carry leaves word that there is one, as with any other that is not kept. Without, it would be
+ * tried again for as long as its owner lives, whose key nobody else gets meanwhile.
+ */
+async function completeWhatFits(
+  complete: (completion: Completion) => Promise<CompleteAnswer>,
+  ask: CompleteAsk,
+  packetBytes: number,
+): Promise<CompleteAnswer> {
+  let completion: Completion;
+  try {
+    completion = prepareCompletion(ask, packetBytes);
+  } catch (error) {
+    if (!IdempotencyError.is(error, 'outcome_too_large')) throw error;
+    const { status, headers } = ask.outcome.kind === 'answer' ? ask.outcome : { status: null, headers: [] };
+    const outcome = { kind: 'not-kept', reason: 'oversize', status, headers } as const;
+    const answer = await complete(prepareCompletion({ ...ask, outcome }, packetBytes));
+    if (answer.kind === 'stored') throw error;
+    return answer;
+  }
+  return complete(completion);
 }
 
 function claimBytes({ labels, fingerprint }: ClaimAsk): number {
