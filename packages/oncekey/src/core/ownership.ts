@@ -178,6 +178,7 @@ export class Owned implements Ownership, Work, Lease {
     const answer = first instanceof StoreFailure ? await this.#tools.guard(save) : first;
     if (answer instanceof StoreFailure) {
       this.#emit({ kind: 'store-failed', phase: 'saveStep', error: answer.error });
+      if (IdempotencyError.is(answer.error, 'outcome_too_large')) throw answer.error;
       const message = `step ${JSON.stringify(step.name)} ran, but the store did not record it; retry with the same key`;
       throw new IdempotencyError('store_unavailable', message, { phase: 'work' }, { cause: answer.error });
     }

@@ -183,6 +183,16 @@ describe('a store that fails while a step is saved', () => {
   });
 });
 
+test('a store that cannot hold what all steps give together says so: it is not down, and no retry helps', async () => {
+  const tooMuch = new IdempotencyError('outcome_too_large', 'the steps exceed a packet; give less', {
+    bytes: 2,
+    limitBytes: 1,
+  });
+  const saveStep = (): Promise<never> => Promise.reject(tooMuch);
+  const once = createOnce({ store: { ...memory(), saveStep } });
+  expect(await failureOf(once.run(call, (work) => work.step('a', () => 1)))).toBe(tooMuch);
+});
+
 describe('work.key', () => {
   test('can be sent as an Idempotency-Key, and is another for each name and operation', async () => {
     const { once } = desk();
