@@ -6,7 +6,7 @@ import { bindTo, RolledBack } from '../atomic/claim.ts';
 import type { AtomicDatabase } from '../atomic/database.ts';
 import { createEngine, type Engine, type Intent, type Ownership } from '../core/engine.ts';
 import { IdempotencyError } from '../core/errors.ts';
-import { createGuard, defaultStoreTimeoutMs, StoreFailure, type Guard } from '../core/guard.ts';
+import { createGuard, StoreFailure, type Guard } from '../core/guard.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
 import type { OnceEvent } from '../core/events.ts';
 import type { MaybePromise } from '../core/maybe.ts';
@@ -33,7 +33,7 @@ import type {
   ResolveCall,
   RunResult,
 } from './once.ts';
-import { choose, type Choices, type OnceOptions } from './options.ts';
+import { choose, type Choices, type OnceOptions, storeTimeout } from './options.ts';
 import { factsOf, operationRecord, type OperationRecord, type OutcomeFacts } from './record.ts';
 import { refusal } from './refusal.ts';
 import { outcomeFor, replayed, unrecorded, valueOf } from './result.ts';
@@ -54,10 +54,11 @@ export class Operations implements Once {
     if (typeof options?.store?.claim !== 'function')
       throw new TypeError('store is missing; pass one, such as memory()');
     this.#choices = choose(options);
+    const storeTimeoutMs = storeTimeout(options.storeTimeoutMs);
     this.#store = options.store;
     this.#engine = createEngine(options);
     this.#clock = options.clock ?? systemClock;
-    this.#guard = createGuard(this.#clock, options.storeTimeoutMs ?? defaultStoreTimeoutMs);
+    this.#guard = createGuard(this.#clock, storeTimeoutMs);
     this.#onEvent = options.onEvent;
     this.#atomic = {
       store: this.#store,

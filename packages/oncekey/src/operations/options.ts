@@ -3,6 +3,7 @@
  * programmer's mistake: a TypeError at construction that names it.
  */
 import type { EngineOptions, Policy } from '../core/engine.ts';
+import { defaultStoreTimeoutMs } from '../core/guard.ts';
 import type { DurationMs } from '../core/store.ts';
 
 /** What may differ from call to call. */
@@ -86,6 +87,12 @@ export function choose(given: Partial<Choices>, base: Choices = defaults): Choic
     (chosen ??= { ...base })[name] = value;
   }
   return chosen === undefined ? base : (chosen as unknown as Choices);
+}
+
+/** What `storeTimeoutMs` is. Throws TypeError for one that would take every store for silent. */
+export function storeTimeout(given: number = defaultStoreTimeoutMs): number {
+  if (Number.isSafeInteger(given) && given >= 1) return given;
+  throw new TypeError(`storeTimeoutMs is ${String(given)}; use a whole number, at least 1`);
 }
 
 function check(name: keyof Choices, value: unknown): void {

@@ -277,6 +277,8 @@ describe('names', () => {
     expect(() => createOnce({ store, leaseMs: 0 })).toThrow(/leaseMs/);
     expect(() => createOnce({ store, retentionMs: 1.5 })).toThrow(/retentionMs/);
     expect(() => createOnce({ store, abandoned: 'maybe' as never })).toThrow(/abandoned.*'rerun' or 'hold'/);
+    for (const storeTimeoutMs of [0, Number.NaN, '2000' as never, null as never])
+      expect(() => createOnce({ store, storeTimeoutMs })).toThrow(/storeTimeoutMs is .*; use a whole number/);
   });
 });
 
