@@ -21,7 +21,7 @@ export type CompleterEvent =
   | { readonly kind: 'failed'; readonly record: OperationRecord; readonly error: unknown; readonly retryInMs: number }
   /** The handler threw in the last attempt allowed: the failure is the outcome. */
   | { readonly kind: 'gave-up'; readonly record: OperationRecord; readonly error: unknown }
-  /** Somebody else has it, or policy holds it for an operator. */
+  /** Somebody else has it, policy holds it for an operator, or its name is none that `run` takes as it is. */
   | { readonly kind: 'refused'; readonly record: OperationRecord; readonly error: unknown; readonly retryInMs: number }
   /** The store did not answer. */
   | { readonly kind: 'look-failed'; readonly error: unknown; readonly retryInMs: number };

@@ -5,7 +5,9 @@
  */
 import { systemClock, type Clock } from '../core/clock.ts';
 import { IdempotencyError } from '../core/errors.ts';
+import { wrong } from './asked.ts';
 import type { Completer, CompleterEvent, CompleterOptions, CompleterSettings, Finish } from './completer.ts';
+import { identify } from './intent.ts';
 import type { Once, OperationCall } from './once.ts';
 import type { OperationRecord } from './record.ts';
 import { tell, warn } from './tell.ts';
@@ -140,9 +142,9 @@ export class Finishing implements Completer {
   }
 }
 
-/** The very operation of a record: same name, same input. */
-function callFor({ scope, operation, key, fingerprint }: OperationRecord, last: boolean): OperationCall {
-  return {
+/** The very operation of a record: same name, same input. Throws `field_invalid` where its labels do not name it. */
+function callFor({ id, scope, operation, key, fingerprint }: OperationRecord, last: boolean): OperationCall {
+  const call: OperationCall = {
     // An optional level that was absent is stored as an empty part.
     scope: scope.length === 0 ? 'public' : scope.map((part) => (part === '' ? undefined : part)),
     ...(operation === null ? {} : { operation }),
@@ -151,4 +153,7 @@ function callFor({ scope, operation, key, fingerprint }: OperationRecord, last: 
     inProgress: 'reject',
     failures: last ? 'store' : 'release',
   };
+  // An HTTP key may have blanks at its ends, which are trimmed here: that would be another operation, run beside this one.
+  if (identify(call).id !== id) throw wrong('key', key, 'finish this operation where it came from');
+  return call;
 }

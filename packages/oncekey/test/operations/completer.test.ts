@@ -13,6 +13,8 @@ import {
   type Once,
 } from '../../src/index.ts';
 import type { CompleterOptions, OnceOptions, Store } from '../../src/index.ts';
+import { recordId } from '../../src/core/key.ts';
+import { noLabels } from '../../src/core/store.ts';
 import { virtualClock, type VirtualClock } from '../../src/testing/virtual-clock.ts';
 
 const never = (): never => {
@@ -73,6 +75,24 @@ describe('finishing', () => {
     const value = { first: 'order-17 1', key: 'order-17', attempt: 2 };
     expect((await once.run({ ...name('order-17'), input: { key: 'order-17' } }, never)).value).toEqual(value);
     expect(events).toMatchObject([{ kind: 'finished', attempt: 2, record: { key: 'order-17', attempt: 1 } }]);
+  });
+
+  test('leaves alone what its labels do not name: a trimmed key is another operation', async () => {
+    const clock = virtualClock();
+    const store = memory({ clock });
+    const once = createOnce({ store, clock });
+    const labels = { ...noLabels, scope: ['acme'], operation: 'order.pay', key: ' order-17 ' };
+    const id = recordId(labels.scope, labels.operation, labels.key);
+    const ask = { id, token: 't', fingerprint: null, leaseMs, ifAbandoned: 'rerun', keepMs: null, labels } as const;
+    store.claim(ask);
+    await clock.advance(leaseMs + 1);
+    const events: CompleterEvent[] = [];
+    const onEvent = (event: CompleterEvent) => events.push(event);
+    const completer = createCompleter({ once, clock, handlers: { 'order.pay': never }, onEvent });
+    completers.push(completer);
+    await completer.look();
+    expect(events).toMatchObject([{ kind: 'refused', error: { code: 'field_invalid', details: { field: 'key' } } }]);
+    expect((await once.list()).records).toMatchObject([{ id, state: 'abandoned', attempt: 1 }]);
   });
 
   test('happens by itself, look after look', async () => {
