@@ -14,7 +14,6 @@ import {
   type Intent,
   type Ownership,
 } from '../core/engine.ts';
-import type { OnceEvent } from '../core/events.ts';
 import { pause } from '../core/guard.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RecordId } from '../core/store.ts';
@@ -115,19 +114,11 @@ class AtomicEngine implements Engine {
     return this.#db.isConflict(error) ? underWay : { kind: 'store-down', cause: error };
   }
 
-  #tell(event: OnceEvent): void {
-    try {
-      this.#options.onEvent?.(event);
-    } catch (error) {
-      // An observer's fault must not leave the answer waiting.
-      process.emitWarning(error instanceof Error ? error : String(error));
-    }
-  }
-
   /** The transaction failed after the work: whether it was committed, the record says. Nobody but an observer is told why. */
   #resolveCommit(owned: OpenTransaction, intent: Intent, error: unknown): void {
-    const { store } = this.#options;
-    this.#tell({ kind: 'store-failed', phase: 'complete', id: owned.id, labels: intent.labels, error });
+    const { store, onEvent } = this.#options;
+    const { id } = owned;
+    onEvent?.({ kind: 'store-failed', phase: 'complete', id, labels: intent.labels, error });
     const looking = committedBy(this.#clock, owned.token, {
       read: () => store.read(owned.id),
       isHeld: () => isHeldIn(this.#db, store, intent),

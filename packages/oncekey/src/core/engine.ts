@@ -33,7 +33,7 @@ export interface EngineOptions {
   readonly store: Store;
   /** A store that does not answer within this time counts as down; default 2000 ms. */
   readonly storeTimeoutMs?: number;
-  /** Hears everything that happens; what it throws becomes a process warning. */
+  /** Hears everything that happens; what it throws, also as a promise, becomes a process warning. */
   readonly onEvent?: (event: OnceEvent) => void;
   readonly clock?: Clock;
 }
@@ -137,12 +137,12 @@ class ClaimingEngine implements Engine {
   readonly #tools: OwnerTools;
   readonly #replays: ReplayNotes;
   readonly #pending = new Set<Promise<void>>();
-  readonly #onEvent: ((event: OnceEvent) => void) | undefined;
+  readonly #emit: EngineOptions['onEvent'];
 
   constructor({ store, onEvent, clock = systemClock, storeTimeoutMs = defaultStoreTimeoutMs }: EngineOptions) {
     this.#store = store;
     this.#clock = clock;
-    this.#onEvent = onEvent;
+    this.#emit = onEvent;
     this.#guard = createGuard(clock, storeTimeoutMs);
     this.#replays = new ReplayNotes(clock, async (notes) => this.#note(notes));
     this.#tools = {
@@ -150,8 +150,7 @@ class ClaimingEngine implements Engine {
       clock,
       guard: this.#guard,
       storeTimeoutMs,
-      heard: onEvent !== undefined,
-      emit: (event) => this.#emit(event),
+      emit: onEvent,
       background: (work) => this.#background(work),
     };
   }
@@ -216,7 +215,7 @@ class ClaimingEngine implements Engine {
   }
 
   #down(intent: Intent, phase: string, failure: StoreFailure): Decision & { kind: 'store-down' } {
-    this.#emit({ kind: 'store-failed', phase, error: failure.error, id: intent.id, labels: intent.labels });
+    this.#emit?.({ kind: 'store-failed', phase, error: failure.error, id: intent.id, labels: intent.labels });
     return { kind: 'store-down', cause: failure.error };
   }
 
@@ -225,22 +224,22 @@ class ClaimingEngine implements Engine {
     switch (decision.kind) {
       case 'run': {
         const { attempt } = decision.ownership;
-        this.#emit({ kind: attempt === 1 ? 'granted' : 'taken-over', attempt, id, labels });
+        this.#emit?.({ kind: attempt === 1 ? 'granted' : 'taken-over', attempt, id, labels });
         return decision;
       }
       case 'store-down':
         return decision;
       case 'replay':
         if (this.#store.note !== undefined) this.#replays.add(id);
-        this.#emit({ kind: 'replayed', attempt: decision.attempt, id, labels });
+        this.#emit?.({ kind: 'replayed', attempt: decision.attempt, id, labels });
         return decision;
       case 'not-kept':
-        this.#emit({ kind: 'not-kept', attempt: decision.attempt, reason: decision.outcome.reason, id, labels });
+        this.#emit?.({ kind: 'not-kept', attempt: decision.attempt, reason: decision.outcome.reason, id, labels });
         return decision;
       case 'conflict':
       case 'in-progress':
       case 'unknown':
-        this.#emit({ kind: decision.kind, attempt: decision.attempt, id, labels });
+        this.#emit?.({ kind: decision.kind, attempt: decision.attempt, id, labels });
         if (decision.kind !== 'conflict') return decision;
         // On record before the caller is told.
         return chain(this.#note([{ id, kind: 'conflict', fingerprint: intent.fingerprint }]), () => decision);
@@ -252,17 +251,8 @@ class ClaimingEngine implements Engine {
     const noted = this.#guard(() => this.#store.note?.(notes));
     return chain(noted, (answer) => {
       if (!(answer instanceof StoreFailure) || notes[0] === undefined) return;
-      this.#emit({ kind: 'store-failed', phase: 'note', error: answer.error, id: notes[0].id, labels: noLabels });
+      this.#emit?.({ kind: 'store-failed', phase: 'note', error: answer.error, id: notes[0].id, labels: noLabels });
     });
-  }
-
-  #emit(event: OnceEvent): void {
-    try {
-      this.#onEvent?.(event);
-    } catch (error) {
-      // An observer's fault must neither stop the work nor pass unseen.
-      process.emitWarning(error instanceof Error ? error : String(error));
-    }
   }
 
   #background(work: Promise<void>): void {

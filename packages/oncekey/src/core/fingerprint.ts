@@ -4,9 +4,8 @@
  * where it cannot be computed; a known one always is.
  */
 import { framedSha256 } from './digest.ts';
+import type { Intent } from './engine.ts';
 import type { Fingerprint } from './store.ts';
-
-const foreign = 'foreign:';
 
 /** `algorithm:` and the hexadecimal SHA-256 of the length-prefixed parts. */
 export function digest(algorithm: string, parts: readonly (string | Uint8Array)[]): Fingerprint {
@@ -15,17 +14,11 @@ export function digest(algorithm: string, parts: readonly (string | Uint8Array)[
 
 /** Whether a stored and a given fingerprint agree as they stand; null and foreign ones agree with all. For stores. */
 export function fingerprintsAgree(stored: Fingerprint | null, given: Fingerprint | null): boolean {
-  return stored === null || given === null || stored === given || stored.startsWith(foreign);
-}
-
-/** What of an intent is compared. */
-export interface Comparable {
-  readonly fingerprint: Fingerprint | null;
-  readonly refingerprint?: (algorithm: string) => Fingerprint | null;
+  return stored === null || given === null || stored === given || stored.startsWith('foreign:');
 }
 
 /** Whether the intent has the input that `stored` was made of, computing it anew by the stored algorithm where that differs. */
-export function sameInput(stored: Fingerprint | null, intent: Comparable): boolean {
+export function sameInput(stored: Fingerprint | null, intent: Pick<Intent, 'fingerprint' | 'refingerprint'>): boolean {
   if (fingerprintsAgree(stored, intent.fingerprint)) return true;
   const algorithm = algorithmOf(stored);
   if (algorithm === algorithmOf(intent.fingerprint)) return false;

@@ -4,7 +4,7 @@
  * that is silent at the end is tried again while the lease lasts (rule 13).
  */
 import type { Clock } from './clock.ts';
-import type { Intent, Ownership } from './engine.ts';
+import type { EngineOptions, Intent, Ownership } from './engine.ts';
 import { IdempotencyError } from './errors.ts';
 import type { OnceEvent } from './events.ts';
 import { pause, StoreFailure, type Guard } from './guard.ts';
@@ -20,9 +20,8 @@ export interface OwnerTools {
   readonly clock: Clock;
   readonly guard: Guard;
   readonly storeTimeoutMs: number;
-  /** Whether anybody listens to events: an unheard one is not even made. */
-  readonly heard: boolean;
-  emit(event: OnceEvent): void;
+  /** Absent where nobody listens: an unheard event is not even made. */
+  readonly emit: EngineOptions['onEvent'];
   /** Work that goes on after its caller was answered. */
   background(work: Promise<void>): void;
 }
@@ -179,7 +178,7 @@ export class Owned implements Ownership, Work, Lease {
     if (answer instanceof StoreFailure) {
       this.#emit({ kind: 'store-failed', phase: 'saveStep', error: answer.error });
       if (IdempotencyError.is(answer.error, 'outcome_too_large')) throw answer.error;
-      const message = `step ${JSON.stringify(step.name)} ran, but the store did not record it; retry with the same key`;
+      const message = `step ${JSON.stringify(step.name)} ran, but the store did not record it; repeat with the same key`;
       throw new IdempotencyError('store_unavailable', message, { phase: 'work' }, { cause: answer.error });
     }
     if (answer.kind === 'lost') {
@@ -189,12 +188,12 @@ export class Owned implements Ownership, Work, Lease {
   }
 
   #lostError(): IdempotencyError<'lease_lost'> {
-    const message = `attempt ${this.attempt} lost its lease and somebody else may be running; stop, and repeat with the same key for the outcome`;
+    const message = `attempt ${this.attempt} lost its lease and somebody else may be running; stop, and repeat with the same key`;
     return new IdempotencyError('lease_lost', message, { attempt: this.attempt });
   }
 
   #emit(event: DistributiveOmit<OnceEvent, 'id' | 'labels'>): void {
-    if (this.#tools.heard) this.#tools.emit({ ...event, id: this.id, labels: this.#labels });
+    this.#tools.emit?.({ ...event, id: this.id, labels: this.#labels });
   }
 }
 

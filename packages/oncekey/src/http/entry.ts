@@ -23,7 +23,7 @@ export function createEntry<Request>(options: EntryOptions<Request>): Entry<Requ
   const protocol = createProtocol(options);
   const { scope, clock = systemClock, leaseMs = defaultLeaseMs } = options;
   if (scope !== 'public' && typeof scope !== 'function') {
-    throw new TypeError("oncekey: options.scope must be a function of the request, or 'public' for one shared scope");
+    throw new TypeError("oncekey: options.scope must be a function of the request or 'public'");
   }
   return { protocol, scope: scope === 'public' ? () => publicScope : scope, clock, leaseMs };
 }

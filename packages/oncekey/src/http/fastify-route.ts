@@ -7,7 +7,7 @@ import type { Entry } from './entry.ts';
 import type { FastifyReply } from './fastify-send.ts';
 import type { EntryOptions } from './options.ts';
 import type { Tape } from './seam.ts';
-import { warn } from './warn.ts';
+import { warn } from '../core/tell.ts';
 
 /** A route's `config`. */
 export interface RouteConfig {

@@ -59,7 +59,7 @@ function readBare(value: string, rules: KeyRules): KeyReading {
   if (bareValue.test(value)) return checkKey(value, rules);
   return invalid(
     printableAscii.test(value)
-      ? 'without quotes it must not contain spaces, commas, semicolons or quotes'
+      ? 'unquoted it must not contain spaces, commas, semicolons or quotes'
       : 'it must be printable ASCII',
   );
 }

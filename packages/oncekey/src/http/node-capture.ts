@@ -14,7 +14,7 @@ import { tellKept } from './node-kept.ts';
 import { call, nodeError, type Method, type Methods, type Piece } from './node-piece.ts';
 import { sendAnswer } from './node-send.ts';
 import type { HeadEdit, Send, Tape } from './seam.ts';
-import { warn } from './warn.ts';
+import { warn } from '../core/tell.ts';
 
 /** A response that is being taped. */
 export interface Captured extends ServerResponse {

@@ -8,7 +8,7 @@ import { defaultStoreTimeoutMs } from '../core/guard.ts';
 import type { Store } from '../core/store.ts';
 import { keyHeaderName, replayHeaderName } from '../protocol.ts';
 import type { ProtocolOptions } from './options.ts';
-import { warn } from './warn.ts';
+import { tell, warn } from '../core/tell.ts';
 
 type Filled = Required<
   Omit<ProtocolOptions, 'methods' | 'releasedStatuses' | 'operation' | 'renderProblem' | 'onEvent' | 'atomic'>
@@ -89,6 +89,7 @@ export function settle(options: ProtocolOptions & { readonly store: Store }): Se
   const filled: Filled & Record<string, unknown> = { ...base, ...given };
   checkValues(filled);
   const { inProgress, waitMs, leaseMs, retentionMs, abandoned } = filled;
+  const { onEvent } = options;
   return {
     ...filled,
     store: options.store,
@@ -98,7 +99,7 @@ export function settle(options: ProtocolOptions & { readonly store: Store }): Se
     released: statusesOf(options.releasedStatuses ?? defaultReleased),
     operationName: operationOf(options.operation),
     renderProblem: options.renderProblem,
-    onEvent: options.onEvent,
+    onEvent: onEvent && ((event) => tell(onEvent, event)),
     policy: { inProgress, waitMs, leaseMs, retentionMs, abandoned },
     replayName: filled.replayHeader.toLowerCase(),
   };
@@ -143,8 +144,7 @@ function statusesOf(statuses: readonly number[]): ReadonlySet<number> {
 
 function operationOf(operation: string | undefined): string | null {
   if (operation === undefined) return null;
-  if (typeof operation !== 'string' || operation.trim() === '')
-    throw wrong('operation', 'must be a name that is not blank');
+  if (typeof operation !== 'string' || operation.trim() === '') throw wrong('operation', 'must be a name, not blank');
   return operation.trim();
 }
 

@@ -4,7 +4,7 @@
  */
 import { IdempotencyError } from '../core/errors.ts';
 import type { MaybePromise } from '../core/maybe.ts';
-import { warn } from '../operations/tell.ts';
+import { warn } from '../core/tell.ts';
 import { consume, type JobHandler, type JobNaming, type JobOptions, type Take } from './consume.ts';
 
 /** One job, as it is declared. */

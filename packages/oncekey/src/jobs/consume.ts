@@ -8,7 +8,7 @@ import type { Work } from '../core/work.ts';
 import { type Scope, soundName, soundScope } from '../operations/names.ts';
 import { createOnce, type Once, type OperationCall, type RunResult } from '../operations/once.ts';
 import { type CallPolicy, choose } from '../operations/options.ts';
-import { tell } from '../operations/tell.ts';
+import { tell } from '../core/tell.ts';
 import { answerFor, type JobAnswer } from './handle.ts';
 
 /** Does a job; its result (JSON) is kept and given to redeliveries. */

@@ -6,7 +6,7 @@
 import { systemClock, type Clock } from '../core/clock.ts';
 import { digest } from '../core/fingerprint.ts';
 import { pause } from '../core/guard.ts';
-import { warn } from '../operations/tell.ts';
+import { warn } from '../core/tell.ts';
 import { comparing, consume, type JobHandler, type JobNaming, type JobOptions, type Take } from './consume.ts';
 import { type JobAnswer, checkPause } from './handle.ts';
 

@@ -10,7 +10,7 @@ import type { Completer, CompleterEvent, CompleterOptions, CompleterSettings, Fi
 import { identify } from './intent.ts';
 import type { Once, OperationCall } from './once.ts';
 import type { OperationRecord } from './record.ts';
-import { tell, warn } from './tell.ts';
+import { tell, warn } from '../core/tell.ts';
 
 const states = ['abandoned', 'open'] as const;
 const longestPauseMs = 60_000;

@@ -8,7 +8,6 @@ import { createEngine, type Engine, type Intent, type Ownership } from '../core/
 import { IdempotencyError } from '../core/errors.ts';
 import { createGuard, StoreFailure, type Guard } from '../core/guard.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
-import type { OnceEvent } from '../core/events.ts';
 import type { MaybePromise } from '../core/maybe.ts';
 import type { ValueOutcome } from '../core/outcome.ts';
 import type { CompleteAnswer, EraseAnswer, Executor, ResolveAnswer, Store, SweepAnswer } from '../core/store.ts';
@@ -37,7 +36,7 @@ import { choose, type Choices, type OnceOptions, storeTimeout } from './options.
 import { factsOf, operationRecord, type OperationRecord, type OutcomeFacts } from './record.ts';
 import { refusal } from './refusal.ts';
 import { outcomeFor, replayed, unrecorded, valueOf } from './result.ts';
-import { tell } from './tell.ts';
+import { tell } from '../core/tell.ts';
 import { unownedWork } from './unowned.ts';
 
 /** See `Once`. */
@@ -56,10 +55,11 @@ export class Operations implements Once {
     this.#choices = choose(options);
     const storeTimeoutMs = storeTimeout(options.storeTimeoutMs);
     this.#store = options.store;
-    this.#engine = createEngine(options);
+    const { onEvent } = options;
+    this.#onEvent = onEvent && ((event) => tell(onEvent, event));
+    this.#engine = createEngine({ ...options, ...(this.#onEvent && { onEvent: this.#onEvent }) });
     this.#clock = options.clock ?? systemClock;
     this.#guard = createGuard(this.#clock, storeTimeoutMs);
-    this.#onEvent = options.onEvent;
     this.#atomic = {
       store: this.#store,
       engine: this.#engine,
@@ -198,7 +198,7 @@ export class Operations implements Once {
     const asked = soundDecision(call, this.#choices);
     const answer = await this.#ask('resolve', () => store.resolve({ id, ...asked }));
     const { by, decision } = asked;
-    if (answer.kind === 'resolved') this.#tell({ kind: 'resolved', id, labels, by, decision: decision.kind });
+    if (answer.kind === 'resolved') this.#onEvent?.({ kind: 'resolved', id, labels, by, decision: decision.kind });
     return answer;
   }
 
@@ -207,7 +207,7 @@ export class Operations implements Once {
     checkCall(name);
     const { id, labels } = identify(name);
     const answer = await this.#ask('erase', () => store.erase(id, this.#choices.retentionMs));
-    if (answer.kind === 'erased') this.#tell({ kind: 'erased', id, labels });
+    if (answer.kind === 'erased') this.#onEvent?.({ kind: 'erased', id, labels });
     return answer;
   }
 
@@ -246,13 +246,9 @@ export class Operations implements Once {
   }
 
   async #unprotected<T>(intent: Intent, act: (work: Work) => T | Promise<T>): Promise<RunResult<T>> {
-    this.#tell({ kind: 'unprotected', id: intent.id, labels: intent.labels });
+    this.#onEvent?.({ kind: 'unprotected', id: intent.id, labels: intent.labels });
     const work = unownedWork(intent.id);
     return unrecorded(intent, work, await act(work));
-  }
-
-  #tell(event: OnceEvent): void {
-    if (this.#onEvent !== undefined) tell(this.#onEvent, event);
   }
 
   async #find(id: string): Promise<OperationRecord | undefined> {

@@ -6,7 +6,7 @@ import { systemClock, type Clock } from '../core/clock.ts';
 import { IdempotencyError } from '../core/errors.ts';
 import { digest } from '../core/fingerprint.ts';
 import type { Answer, Ask, AskBody } from '../http/seam.ts';
-import { tell, warn } from '../operations/tell.ts';
+import { tell, warn } from '../core/tell.ts';
 import { operationPrefix, soundSettings, type WebhookEvent, type WebhookNews, type WebhookOptions } from './options.ts';
 import type { WebhookSettings } from './options.ts';
 import { reply } from './replies.ts';

@@ -283,18 +283,6 @@ describe('a store that fails', () => {
     expect(kinds(events)).toContain('unrecorded');
     await engine.close();
   });
-
-  test('an observer that throws stops nothing and becomes a process warning', async () => {
-    const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
-    const engine = createEngine({
-      store: memory(),
-      onEvent: () => {
-        throw new Error('observer broke');
-      },
-    });
-    expect(await engine.begin(intent())).toMatchObject({ kind: 'run' });
-    expect((await warned).message).toBe('observer broke');
-  });
 });
 
 describe('what a stale owner answers with', () => {

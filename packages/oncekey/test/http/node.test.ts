@@ -10,7 +10,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { OnceEvent } from '../../src/core/events.ts';
 import type { Store } from '../../src/core/store.ts';
 import { currentWork } from '../../src/core/work.ts';
@@ -487,6 +487,31 @@ describe('observing', () => {
     }
     expect(runs()).toBe(5);
     expect(events.map(({ kind }) => kind)).toEqual(['granted', 'completed', 'replayed', 'conflict']);
+  });
+
+  it.each([
+    [
+      'throws',
+      (): never => {
+        throw new Error('observer broke');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('observer broke')) as never],
+  ])('an observer that %s changes no answer and becomes a process warning', async (_what, onEvent) => {
+    const warned = vi.spyOn(process, 'emitWarning').mockReturnValue();
+    const broken = (): never => {
+      throw new Error('store broke');
+    };
+    const { port } = await start((_, response) => response.end('ran'), { onEvent });
+    const down = await start((_, response) => response.end('ran'), {
+      onEvent,
+      storeDown: 'pass',
+      store: { ...memory(), claim: broken },
+    });
+    for (const to of [port, port, down.port]) expect((await send(to, { key: 'k' })).body.toString()).toBe('ran');
+    expect(warned).toHaveBeenCalledWith(new Error('observer broke'));
+    expect(warned.mock.calls.length).toBeGreaterThan(4);
+    warned.mockRestore();
   });
 });
 

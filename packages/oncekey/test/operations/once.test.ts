@@ -474,9 +474,11 @@ describe('operators', () => {
     expect(events.filter((event) => event.kind === 'resolved')).toEqual([]);
   });
 
-  test('an observer that throws keeps nobody from his answer, and is warned of', async () => {
+  test.each([
+    ['throws', never],
+    ['rejects', () => Promise.reject(new Error('must not run')) as never],
+  ])('an observer that %s keeps nobody from his answer, and is warned of', async (_what, onEvent) => {
     const warned = vi.spyOn(process, 'emitWarning').mockReturnValue();
-    const onEvent = never;
     const { once, clock } = desk({ abandoned: 'hold', onEvent });
     await once.claim({ ...call, expiresInMs: 1000 });
     await clock.advance(1001);
