@@ -17,9 +17,9 @@ export type Finish = (record: OperationRecord, work: Work) => unknown;
 /** What a completer tells. */
 export type CompleterEvent =
   | { readonly kind: 'finished'; readonly record: OperationRecord; readonly attempt: number }
-  /** The handler threw: the operation is open again, and tried anew after `retryInMs`. */
+  /** The handler threw or released the operation, which is open again, or its outcome could not be recorded: tried anew after `retryInMs`. */
   | { readonly kind: 'failed'; readonly record: OperationRecord; readonly error: unknown; readonly retryInMs: number }
-  /** The handler threw in the last attempt allowed: the failure is the outcome. */
+  /** The handler threw in the last attempt allowed, or what it returned cannot be kept: that is the outcome. */
   | { readonly kind: 'gave-up'; readonly record: OperationRecord; readonly error: unknown }
   /** Somebody else has it, policy holds it for an operator, or its name is none that `run` takes as it is. */
   | { readonly kind: 'refused'; readonly record: OperationRecord; readonly error: unknown; readonly retryInMs: number }

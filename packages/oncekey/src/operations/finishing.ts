@@ -5,12 +5,12 @@
  */
 import { systemClock, type Clock } from '../core/clock.ts';
 import { IdempotencyError } from '../core/errors.ts';
+import { tell, warn } from '../core/tell.ts';
 import { wrong } from './asked.ts';
 import type { Completer, CompleterEvent, CompleterOptions, CompleterSettings, Finish } from './completer.ts';
 import { identify } from './intent.ts';
 import type { Once, OperationCall } from './once.ts';
 import type { OperationRecord } from './record.ts';
-import { tell, warn } from '../core/tell.ts';
 
 const states = ['abandoned', 'open'] as const;
 const longestPauseMs = 60_000;
@@ -108,18 +108,22 @@ export class Finishing implements Completer {
   async #finish(record: OperationRecord, handler: Finish): Promise<void> {
     const last = record.attempt + 1 >= this.#settings.maxAttempts;
     let ran = false;
+    let returned = false;
     try {
-      const result = await this.#once.run(callFor(record, last), (work) => {
+      const result = await this.#once.run(callFor(record, last), async (work) => {
         ran = true;
-        return handler(record, work);
+        const value = await handler(record, work);
+        returned = true;
+        return value;
       });
+      if (result.status === 'executed' && result.record.completedAtMs === null) throw notFinished(record);
       this.#failures.delete(record.id);
-      if (result.status === 'executed') {
-        this.#tell({ kind: 'finished', record, attempt: result.record.attempt });
-      }
+      if (result.status === 'executed') this.#tell({ kind: 'finished', record, attempt: result.record.attempt });
     } catch (error) {
       const lost = IdempotencyError.is(error, 'lease_lost');
-      if (ran && last && !lost) this.#tell({ kind: 'gave-up', record, error });
+      // What it returned cannot be kept: a tombstone is the outcome.
+      const isOver = returned ? isUnfit(error) : last;
+      if (ran && isOver && !lost) this.#tell({ kind: 'gave-up', record, error });
       else this.#tell({ kind: ran && !lost ? 'failed' : 'refused', record, error, retryInMs: this.#failed(record.id) });
     }
   }
@@ -140,6 +144,14 @@ export class Finishing implements Completer {
     if (this.#onEvent !== undefined) tell(this.#onEvent, event);
     else if (event.kind === 'look-failed') warn(event.error);
   }
+}
+
+function notFinished({ operation }: OperationRecord): Error {
+  return new Error(`${operation}: the handler has released the operation, or the store has not recorded its outcome`);
+}
+
+function isUnfit(error: unknown): boolean {
+  return IdempotencyError.is(error, 'outcome_unserializable') || IdempotencyError.is(error, 'outcome_too_large');
 }
 
 /** The very operation of a record: same name, same input. Throws `field_invalid` where its labels do not name it. */

@@ -190,6 +190,27 @@ describe('a handler that fails', () => {
     expect(events.map(({ kind }) => kind)).toEqual(['failed', 'gave-up']);
     await expect(once.run(name('a'), () => 1)).rejects.toMatchObject({ code: 'work_failed' });
   });
+
+  test('what a handler returned and cannot be kept is over, and told so', async () => {
+    const { once, events, start, abandon } = desk();
+    await abandon('a');
+    await start({ 'order.pay': () => 1n }).look();
+    expect(events).toMatchObject([{ kind: 'gave-up', error: { code: 'outcome_unserializable' } }]);
+    expect(await once.claim({ scope: ['acme'], operation: 'order.pay', key: 'a' })).toMatchObject({
+      outcome: 'not-kept',
+    });
+  });
+
+  test('what a handler releases is not finished, and waits longer each time', async () => {
+    const { events, start, abandon } = desk();
+    await abandon('a', 1);
+    const completer = start({ 'order.pay': (_record, work) => work.release() });
+    await completer.look();
+    await completer.look();
+    expect(events).toMatchObject([
+      { kind: 'failed', retryInMs: 1000, error: { message: expect.stringMatching(/released/) } },
+    ]);
+  });
 });
 
 test('what policy holds for an operator stays held (I8)', async () => {
