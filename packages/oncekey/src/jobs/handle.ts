@@ -62,9 +62,3 @@ function pauseOf(error: IdempotencyError): number {
   if (IdempotencyError.is(error, 'in_progress')) return error.details.retryAfterMs;
   return error.code === 'outcome_unknown' ? operatorAfterMs : defaultAfterMs;
 }
-
-/** Throws a TypeError that names a pause that is wrong: of NaN, timers and servers make no pause at all. */
-export function checkPause(name: string, ms: number, least: number): void {
-  if (Number.isSafeInteger(ms) && ms >= least) return;
-  throw new TypeError(`${name} is ${String(ms)}; use a whole number, at least ${least}`);
-}

@@ -6,8 +6,9 @@
 import { systemClock, type Clock } from '../core/clock.ts';
 import { digest } from '../core/fingerprint.ts';
 import { warn } from '../core/tell.ts';
+import { whole } from '../operations/whole.ts';
 import { comparing, consume, type JobHandler, type JobNaming, type JobOptions, type Take } from './consume.ts';
-import { type JobAnswer, checkPause } from './handle.ts';
+import type { JobAnswer } from './handle.ts';
 
 /** What is used of a JetStream message. */
 export interface NatsMessage {
@@ -70,8 +71,8 @@ export function settle<M extends NatsMessage>(
   take: Take<M>,
   { workingMs = 10_000, failurePauseMs = 1000, clock = systemClock }: NatsSettling = {},
 ): (message: M) => Promise<void> {
-  checkPause('workingMs', workingMs, 1);
-  checkPause('failurePauseMs', failurePauseMs, 0);
+  whole('workingMs', workingMs);
+  whole('failurePauseMs', failurePauseMs, 0);
   return async (message) => {
     const stop = every(clock, workingMs, () => message.working());
     const answer = await take(message);

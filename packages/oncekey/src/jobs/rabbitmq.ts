@@ -7,8 +7,9 @@ import { systemClock, type Clock } from '../core/clock.ts';
 import { digest } from '../core/fingerprint.ts';
 import { pause } from '../core/guard.ts';
 import { warn } from '../core/tell.ts';
+import { whole } from '../operations/whole.ts';
 import { comparing, consume, type JobHandler, type JobNaming, type JobOptions, type Take } from './consume.ts';
-import { type JobAnswer, checkPause } from './handle.ts';
+import type { JobAnswer } from './handle.ts';
 
 /** What is used of a message. */
 export interface RabbitmqMessage {
@@ -73,7 +74,7 @@ export function settle<M extends RabbitmqMessage>(
   take: Take<M>,
   { failurePauseMs = 1000, onCancelled = warnOfEnd, clock = systemClock }: RabbitmqSettling = {},
 ): (message: M | null) => void {
-  checkPause('failurePauseMs', failurePauseMs, 0);
+  whole('failurePauseMs', failurePauseMs, 0);
   const settleOne = async (message: M): Promise<void> => {
     const answer = await take(message);
     switch (answer.kind) {

@@ -10,6 +10,7 @@ import { Finishing } from './finishing.ts';
 import { soundName } from './names.ts';
 import type { Once } from './once.ts';
 import type { OperationRecord } from './record.ts';
+import { whole } from './whole.ts';
 
 /** Does what is left of an operation; its result is the operation's outcome. Found by `record.key`, it knows what was asked. */
 export type Finish = (record: OperationRecord, work: Work) => unknown;
@@ -87,9 +88,4 @@ function handlersOf(handlers: Readonly<Record<string, Finish>>): ReadonlyMap<str
     if (typeof handler !== 'function') throw new TypeError(`handlers[${JSON.stringify(name)}] is not a function`);
   }
   return new Map(entries.map(([name, handler]) => [soundName('handlers', name), handler]));
-}
-
-function whole(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new TypeError(`${name} is ${String(value)}; use a whole number, at least 1`);
 }

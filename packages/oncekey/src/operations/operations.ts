@@ -6,11 +6,12 @@ import { bindTo, RolledBack } from '../atomic/claim.ts';
 import type { AtomicDatabase } from '../atomic/database.ts';
 import { createEngine, type Engine, type Intent, type Ownership } from '../core/engine.ts';
 import { IdempotencyError } from '../core/errors.ts';
-import { createGuard, StoreFailure, type Guard } from '../core/guard.ts';
+import { createGuard, defaultStoreTimeoutMs, StoreFailure, type Guard } from '../core/guard.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
 import type { MaybePromise } from '../core/maybe.ts';
 import type { ValueOutcome } from '../core/outcome.ts';
 import type { CompleteAnswer, EraseAnswer, Executor, ResolveAnswer, Store, SweepAnswer } from '../core/store.ts';
+import { tell } from '../core/tell.ts';
 import { freshToken } from '../core/token.ts';
 import { ownedHere, type Work } from '../core/work.ts';
 import { asWork } from './as-work.ts';
@@ -32,12 +33,12 @@ import type {
   ResolveCall,
   RunResult,
 } from './once.ts';
-import { choose, type Choices, type OnceOptions, storeTimeout } from './options.ts';
+import { choose, type Choices, type OnceOptions } from './options.ts';
 import { factsOf, operationRecord, type OperationRecord, type OutcomeFacts } from './record.ts';
 import { refusal } from './refusal.ts';
 import { outcomeFor, replayed, unrecorded, valueOf } from './result.ts';
-import { tell } from '../core/tell.ts';
 import { unownedWork } from './unowned.ts';
+import { whole } from './whole.ts';
 
 /** See `Once`. */
 export class Operations implements Once {
@@ -53,9 +54,10 @@ export class Operations implements Once {
     if (typeof options?.store?.claim !== 'function')
       throw new TypeError('store is missing; pass one, such as memory()');
     this.#choices = choose(options);
-    const storeTimeoutMs = storeTimeout(options.storeTimeoutMs);
+    const { onEvent, storeTimeoutMs = defaultStoreTimeoutMs } = options;
+    // Any other would take every store for silent.
+    whole('storeTimeoutMs', storeTimeoutMs);
     this.#store = options.store;
-    const { onEvent } = options;
     this.#onEvent = onEvent && ((event) => tell(onEvent, event));
     this.#engine = createEngine({ ...options, ...(this.#onEvent && { onEvent: this.#onEvent }) });
     this.#clock = options.clock ?? systemClock;

@@ -3,8 +3,8 @@
  * programmer's mistake: a TypeError at construction that names it.
  */
 import type { EngineOptions, Policy } from '../core/engine.ts';
-import { defaultStoreTimeoutMs } from '../core/guard.ts';
 import type { DurationMs } from '../core/store.ts';
+import { whole } from './whole.ts';
 
 /** What may differ from call to call. */
 export interface CallPolicy {
@@ -89,12 +89,6 @@ export function choose(given: Partial<Choices>, base: Choices = defaults): Choic
   return chosen === undefined ? base : (chosen as unknown as Choices);
 }
 
-/** What `storeTimeoutMs` is. Throws TypeError for one that would take every store for silent. */
-export function storeTimeout(given: number = defaultStoreTimeoutMs): number {
-  if (Number.isSafeInteger(given) && given >= 1) return given;
-  throw new TypeError(`storeTimeoutMs is ${String(given)}; use a whole number, at least 1`);
-}
-
 function check(name: keyof Choices, value: unknown): void {
   const allowed = words[name];
   if (allowed !== undefined) {
@@ -106,7 +100,5 @@ function check(name: keyof Choices, value: unknown): void {
     throw new TypeError(`currentWork is ${JSON.stringify(value)}; use true or false`);
   }
   if (name === 'retentionMs' && value === null) return;
-  const smallest = least[name] ?? 0;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= smallest) return;
-  throw new TypeError(`${name} is ${String(value)}; use a whole number, at least ${smallest}`);
+  whole(name, value, least[name] ?? 0);
 }

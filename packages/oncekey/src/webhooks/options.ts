@@ -8,6 +8,7 @@ import type { Store } from '../core/store.ts';
 import type { Work } from '../core/work.ts';
 import { maxNameLength } from '../operations/names.ts';
 import { createOnce, type Once } from '../operations/once.ts';
+import { whole } from '../operations/whole.ts';
 import type { Provider, RefusedFor } from './verdict.ts';
 
 /** A verified event, as the handler gets it. */
@@ -118,9 +119,4 @@ function checkName(what: string, name: unknown, example: string, longest: number
   if (typeof name !== 'string' || name.trim() === '')
     throw new TypeError(`${what} is missing; give one, such as ${example}`);
   if (name.length > longest) throw new TypeError(`${what} is over ${longest} characters; give a shorter one`);
-}
-
-function whole(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new TypeError(`${name} is ${String(value)}; use a whole number, at least 1`);
 }
